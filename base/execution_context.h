@@ -1,0 +1,39 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "base/workspace.h"
+
+namespace attune {
+
+/// What a call needs besides its inputs: scratch memory, and when to stop. One
+/// per running request or training shard; never shared between threads.
+///
+/// Compute code must be entered through RunSerial() (base/parallel.h), which
+/// binds the caller to an arena of one thread; see there for why.
+struct ExecutionContext {
+  Workspace workspace;
+
+  /// Absolute steady-clock deadline; time_point::max() means none.
+  std::chrono::steady_clock::time_point deadline =
+      std::chrono::steady_clock::time_point::max();
+  /// Set by another thread to give up; null means cannot be cancelled.
+  const std::atomic<bool>* cancelled = nullptr;
+
+  /// Ok, Cancelled or DeadlineExceeded. Cheap enough to ask per layer.
+  absl::Status CheckProgress() const {
+    if (cancelled != nullptr && cancelled->load(std::memory_order_relaxed)) {
+      return absl::CancelledError("request cancelled by the caller");
+    }
+    if (deadline != std::chrono::steady_clock::time_point::max() &&
+        std::chrono::steady_clock::now() > deadline) {
+      return absl::DeadlineExceededError("request deadline exceeded");
+    }
+    return absl::OkStatus();
+  }
+};
+
+}  // namespace attune
