@@ -51,6 +51,7 @@ std::unique_ptr<Backend> MakeOneDnnBackend();
 /// supports the spec: onednn, then reference. `name` "reference" or "onednn"
 /// (tests, debugging) starts the list there; "" is the default order.
 /// NotFound for another name, listing the known ones.
-absl::StatusOr<std::unique_ptr<Backend>> MakeBackend(std::string_view name = "");
+absl::StatusOr<std::unique_ptr<Backend>> MakeBackend(
+    std::string_view name = "");
 
 }  // namespace attune

@@ -1,0 +1,18 @@
+#include "attention/ops/attention.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace attune {
+
+int TimeBucket(int64_t difference_ms, int buckets) {
+  // floor(2 log2(seconds)) is the exponent of seconds^2. Only IEEE division and
+  // multiplication: a vector kernel gets the same bucket in every case.
+  const double seconds = static_cast<double>(difference_ms) / 1000.0;
+  if (!(seconds > 1.0)) return 0;
+  const uint64_t bits = std::bit_cast<uint64_t>(seconds * seconds);
+  const int exponent = static_cast<int>(bits >> 52) - 1023;
+  return std::min(exponent, buckets - 1);
+}
+
+}  // namespace attune
