@@ -157,10 +157,10 @@ void Scorer::Logits(std::span<const float> match, ConstMatrixView fusion,
   std::span<const float> scale = layout.Vector(network_.task_scale(), values_);
   std::span<const float> bias = layout.Vector(network_.task_bias(), values_);
   const float weight = network_.config().fusion_weight;
-  for (int64_t c = 0; c < logits.rows(); ++c) {
-    logits(c, 0) = match[c] + weight * fusion(c, 0);
-    for (int64_t t = 1; t < logits.cols(); ++t) {
-      logits(c, t) = scale[t] * match[c] + bias[t] + fusion(c, t);
+  for (int64_t c = 0; c < logits.cols(); ++c) {
+    logits(0, c) = match[c] + weight * fusion(c, 0);
+    for (int64_t t = 1; t < logits.rows(); ++t) {
+      logits(t, c) = scale[t] * match[c] + bias[t] + fusion(c, t);
     }
   }
 }

@@ -76,8 +76,8 @@ class Scorer {
                     const CandidateInput& candidates, FusionMode mode,
                     MatrixView fusion) const;
 
-  /// logits [C, tasks] from match [C] and fusion: for "next" match + w fusion,
-  /// for the others a_t match + b_t + fusion.
+  /// logits [tasks, C] from match [C] and fusion [C, tasks]: for "next" match +
+  /// w fusion, for the others a_t match + b_t + fusion.
   void Logits(std::span<const float> match, ConstMatrixView fusion,
               MatrixView logits) const;
 

@@ -1,0 +1,229 @@
+#include "engine/model/model.h"
+
+#include <filesystem>
+#include <string>
+#include <utility>
+
+#include "base/parallel.h"
+#include "base/status_macros.h"
+#include "base/strings.h"
+#include "engine/io/model_directory.h"
+#include "engine/io/safetensors.h"
+#include "engine/io/text_file.h"
+
+namespace attune {
+namespace {
+
+constexpr char kConfigFile[] = "config.json";
+constexpr char kSchemaFile[] = "schema.json";
+constexpr char kPipelineFile[] = "pipeline.json";
+constexpr char kItemsFile[] = "items.txt";
+constexpr char kWeightsFile[] = "weights.safetensors";
+constexpr char kGoldenFile[] = "golden.pb";
+constexpr char kReportFile[] = "report.json";
+constexpr size_t kMaxTextBytes = size_t{1} << 32;
+
+std::string JoinLines(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) {
+    // Ids may hold anything; only the line feed and the escape need care.
+    for (char c : line) {
+      if (c == '\\') {
+        text += "\\\\";
+      } else if (c == '\n') {
+        text += "\\n";
+      } else {
+        text += c;
+      }
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+std::vector<std::string> SplitLines(std::string_view text) {
+  std::vector<std::string> lines;
+  std::string line;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\' && i + 1 < text.size()) {
+      line += text[++i] == 'n' ? '\n' : text[i];
+    } else if (text[i] == '\n') {
+      lines.push_back(std::move(line));
+      line.clear();
+    } else {
+      line += text[i];
+    }
+  }
+  return lines;
+}
+
+absl::Status CheckVocabulary(const ModelConfig& config, size_t item_ids,
+                             const features::Pipeline& pipeline) {
+  if (static_cast<size_t>(config.item_count) != item_ids) {
+    return absl::DataLossError(StrCat(kItemsFile, ": ", item_ids,
+                                      " item ids, config expects ",
+                                      config.item_count));
+  }
+  if (pipeline.dense_width() != config.dense_width) {
+    return absl::DataLossError(StrCat(kPipelineFile, ": dense width ",
+                                      pipeline.dense_width(),
+                                      ", config expects ", config.dense_width));
+  }
+  if (pipeline.text_rows() > config.text_buckets ||
+      pipeline.attribute_rows() > config.attribute_buckets ||
+      pipeline.user_rows() > config.user_buckets) {
+    return absl::DataLossError(
+        StrCat(kPipelineFile, ": tables of ", pipeline.text_rows(), ", ",
+               pipeline.attribute_rows(), ", ", pipeline.user_rows(),
+               " rows, config has ", config.text_buckets, ", ",
+               config.attribute_buckets, ", ", config.user_buckets));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> Model::Save(const Parts& parts,
+                                        const std::string& directory) {
+  ATTUNE_ASSIGN_OR_RETURN(auto staged, StagedDirectory::Create(directory));
+  const std::string base = staged->path() + "/";
+  ATTUNE_RETURN_IF_ERROR(
+      WriteTextFile(base + kConfigFile, parts.config.ToJson()));
+  ATTUNE_RETURN_IF_ERROR(WriteTextFile(base + kSchemaFile, parts.schema_json));
+  ATTUNE_RETURN_IF_ERROR(
+      WriteTextFile(base + kPipelineFile, parts.pipeline_json));
+  ATTUNE_RETURN_IF_ERROR(
+      WriteTextFile(base + kItemsFile, JoinLines(parts.item_ids)));
+  ATTUNE_RETURN_IF_ERROR(WriteTextFile(base + kGoldenFile, parts.golden));
+  ATTUNE_RETURN_IF_ERROR(WriteTextFile(base + kReportFile, parts.report_json));
+
+  const Network network(parts.config);
+  if (static_cast<int64_t>(parts.values.size()) != network.layout().size()) {
+    return absl::InternalError(StrCat("weights have ", parts.values.size(),
+                                      " floats, config needs ",
+                                      network.layout().size()));
+  }
+  SafetensorsWriter writer;
+  for (const Parameter& parameter : network.layout().list()) {
+    ATTUNE_RETURN_IF_ERROR(writer.Add(
+        parameter.name, {parameter.rows, parameter.cols},
+        std::span(parts.values).subspan(parameter.offset, parameter.size())));
+  }
+  ATTUNE_RETURN_IF_ERROR(writer.Write(base + kWeightsFile));
+  ATTUNE_ASSIGN_OR_RETURN(ModelManifest manifest, staged->Publish());
+  return manifest.version;
+}
+
+absl::StatusOr<std::shared_ptr<const Model>> Model::Load(
+    const std::string& directory, const Options& options) {
+  ATTUNE_ASSIGN_OR_RETURN(ModelManifest manifest,
+                          VerifyModelDirectory(directory));
+  const std::string base = directory + "/";
+  Parts parts;
+  ATTUNE_ASSIGN_OR_RETURN(std::string config,
+                          ReadTextFile(base + kConfigFile, kMaxTextBytes));
+  ATTUNE_ASSIGN_OR_RETURN(parts.config,
+                          ModelConfig::FromJson(config, base + kConfigFile));
+  ATTUNE_ASSIGN_OR_RETURN(parts.schema_json,
+                          ReadTextFile(base + kSchemaFile, kMaxTextBytes));
+  ATTUNE_ASSIGN_OR_RETURN(parts.pipeline_json,
+                          ReadTextFile(base + kPipelineFile, kMaxTextBytes));
+  ATTUNE_ASSIGN_OR_RETURN(std::string items,
+                          ReadTextFile(base + kItemsFile, kMaxTextBytes));
+  parts.item_ids = SplitLines(items);
+  ATTUNE_ASSIGN_OR_RETURN(parts.golden,
+                          ReadTextFile(base + kGoldenFile, kMaxTextBytes));
+  ATTUNE_ASSIGN_OR_RETURN(parts.report_json,
+                          ReadTextFile(base + kReportFile, kMaxTextBytes));
+
+  ATTUNE_ASSIGN_OR_RETURN(auto weights,
+                          SafetensorsFile::Open(base + kWeightsFile));
+  const Network network(parts.config);
+  parts.values.assign(static_cast<size_t>(network.layout().size()), 0.0f);
+  for (const Parameter& parameter : network.layout().list()) {
+    const int64_t shape[] = {parameter.rows, parameter.cols};
+    ATTUNE_RETURN_IF_ERROR(weights->Read(
+        parameter.name, shape,
+        std::span(parts.values).subspan(parameter.offset, parameter.size())));
+  }
+  return Create(std::move(parts), manifest.version, options);
+}
+
+absl::StatusOr<std::shared_ptr<const Model>> Model::Create(
+    Parts parts, std::string version, const Options& options) {
+  if (!options.precision.empty()) parts.config.precision = options.precision;
+  ATTUNE_RETURN_IF_ERROR(parts.config.Validate());
+  std::shared_ptr<Model> model(new Model());
+  model->version_ = std::move(version);
+  ATTUNE_ASSIGN_OR_RETURN(
+      features::Pipeline pipeline,
+      features::Pipeline::FromJson(parts.pipeline_json, kPipelineFile));
+  model->pipeline_ = std::make_unique<features::Pipeline>(std::move(pipeline));
+  ATTUNE_RETURN_IF_ERROR(
+      CheckVocabulary(parts.config, parts.item_ids.size(), *model->pipeline_));
+  for (size_t i = 0; i < parts.item_ids.size(); ++i) {
+    model->id_rows_[parts.item_ids[i]] = static_cast<int32_t>(i);
+  }
+  for (size_t i = 0; i < parts.config.actions.size(); ++i) {
+    model->actions_[parts.config.actions[i]] = static_cast<int32_t>(i);
+  }
+  model->network_ = std::make_unique<Network>(parts.config);
+  model->parts_ = std::move(parts);
+  ATTUNE_ASSIGN_OR_RETURN(auto backend, MakeBackend(options.backend));
+  absl::Status status;
+  RunSerial([&] {
+    ExecutionContext context;
+    status = model->network_->Prepare(*backend, /*training=*/false);
+    if (status.ok()) {
+      status = model->network_->SetWeights(context, model->parts_.values);
+    }
+  });
+  ATTUNE_RETURN_IF_ERROR(status);
+  model->scorer_ =
+      std::make_unique<Scorer>(*model->network_, model->parts_.values);
+  return std::shared_ptr<const Model>(std::move(model));
+}
+
+size_t Model::size_bytes() const {
+  // Values once as loaded and once packed by the back-end.
+  return 2 * sizeof(float) * parts_.values.size() +
+         parts_.pipeline_json.size() * 3 + parts_.item_ids.size() * 96;
+}
+
+int32_t Model::IdRow(std::string_view item_id) const {
+  auto it = id_rows_.find(absl::string_view(item_id.data(), item_id.size()));
+  return it == id_rows_.end() ? -1 : it->second;
+}
+
+int32_t Model::ActionIndex(std::string_view action) const {
+  auto it = actions_.find(absl::string_view(action.data(), action.size()));
+  return it == actions_.end() ? 0 : it->second;
+}
+
+absl::StatusOr<std::vector<std::shared_ptr<const ModelItem>>>
+Model::EncodeItems(ExecutionContext& context,
+                   std::span<const v1::Item* const> items) const {
+  Workspace::Scope scope(context.workspace);
+  const int64_t count = static_cast<int64_t>(items.size());
+  std::vector<std::shared_ptr<ModelItem>> rows;
+  ItemBatch batch;
+  for (const v1::Item* item : items) {
+    auto row = std::make_shared<ModelItem>();
+    row->features = pipeline_->EncodeItem(*item);
+    batch.Add(IdRow(item->item_id()), row->features.text_tokens,
+              row->features.attribute_tokens);
+    rows.push_back(std::move(row));
+  }
+  MatrixView x = context.workspace.Matrix(count, config().width);
+  MatrixView q = context.workspace.Matrix(count, config().width);
+  ATTUNE_RETURN_IF_ERROR(scorer_->EncodeItems(context, batch, x, q));
+  std::vector<std::shared_ptr<const ModelItem>> result;
+  for (int64_t i = 0; i < count; ++i) {
+    rows[i]->x.assign(x.row(i), x.row(i) + x.cols());
+    rows[i]->q.assign(q.row(i), q.row(i) + q.cols());
+    result.push_back(std::move(rows[i]));
+  }
+  return result;
+}
+
+}  // namespace attune

@@ -1,0 +1,175 @@
+#include "engine/train/evaluator.h"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+
+#include "attention/modules/row_ops.h"
+#include "base/status_macros.h"
+
+namespace attune {
+
+struct Evaluator::Worker {
+  explicit Worker(const ModelConfig& config) : state(config) {}
+  ExecutionContext context;
+  UserState state;
+  ExampleFeatures::Scratch scratch;
+  std::vector<WindowEvent> events;
+  std::vector<int32_t> rows, seen, order;
+  std::vector<float> match, scores;
+};
+
+Evaluator::Evaluator(const Scorer& scorer, const Split& split,
+                     const ExampleFeatures& features,
+                     std::span<const int32_t> actions, ThreadPool& pool)
+    : scorer_(scorer),
+      split_(split),
+      features_(features),
+      actions_(actions),
+      pool_(pool) {}
+
+absl::StatusOr<std::vector<std::vector<TargetRanks>>> Evaluator::Rank(
+    std::span<const EvalCase> cases, std::span<const FusionChoice> choices,
+    const Options& options) const {
+  std::vector<std::vector<TargetRanks>> result(
+      choices.size(), std::vector<TargetRanks>(cases.size()));
+  // Fixed slices, so that the work of a case never depends on the threads.
+  const int64_t slices =
+      std::min<int64_t>(static_cast<int64_t>(cases.size()),
+                        static_cast<int64_t>(pool_.threads()) * 4);
+  std::vector<absl::Status> statuses(slices);
+  pool_.ParallelFor(slices, [&](int64_t slice) {
+    Worker worker(scorer_.config());
+    std::vector<TargetRanks> ranks(choices.size());
+    const size_t begin = cases.size() * slice / slices;
+    const size_t end = cases.size() * (slice + 1) / slices;
+    for (size_t i = begin; i < end; ++i) {
+      worker.context.workspace.Reset();
+      statuses[slice] = RankOne(worker, cases[i], choices, options, ranks);
+      if (!statuses[slice].ok()) return;
+      for (size_t c = 0; c < choices.size(); ++c) result[c][i] = ranks[c];
+    }
+  });
+  for (const absl::Status& status : statuses) {
+    ATTUNE_RETURN_IF_ERROR(status);
+  }
+  return result;
+}
+
+absl::Status Evaluator::RankOne(Worker& worker, const EvalCase& c,
+                                std::span<const FusionChoice> choices,
+                                const Options& options,
+                                std::span<TargetRanks> ranks) const {
+  const ModelConfig& config = scorer_.config();
+  Workspace& workspace = worker.context.workspace;
+  std::span<const Interaction> prefix = split_.prefix(c);
+  const int64_t count = static_cast<int64_t>(prefix.size());
+  const int64_t anchor = config.Anchor(count);
+  std::span<const Interaction> window = prefix.subspan(anchor);
+  worker.state.Reset(anchor, 0);
+  worker.events.clear();
+  worker.rows.clear();
+  for (const Interaction& event : window) {
+    worker.events.push_back(
+        {actions_[event.action], event.has_time, event.time_ms});
+    worker.rows.push_back(event.item);
+  }
+  MatrixView new_x =
+      workspace.ZeroMatrix(static_cast<int64_t>(window.size()), config.width);
+  GatherAdd(x_, worker.rows, new_x);
+
+  float clock[kClockFeatures];
+  features::Pipeline::ContextFeatures(c.time_ms, c.has_time && config.use_time,
+                                      clock);
+  RequestContext request;
+  request.now_ms = c.time_ms;
+  request.has_time = c.has_time && config.use_time;
+  request.clock = clock;
+  request.user_tokens = features_.user(c.user).tokens;
+  std::span<float> user = workspace.Allocate<float>(config.width);
+  ATTUNE_ASSIGN_OR_RETURN(const Scorer::Encoded encoded,
+                          scorer_.Encode(worker.context, worker.state,
+                                         worker.events, new_x, request, user));
+
+  worker.match.resize(x_.rows());
+  scorer_.Match(user, x_, worker.match);
+  split_.SeenItems(c, &worker.seen);
+  std::span<const int32_t> candidates = split_.candidates();
+
+  bool fused = false;
+  for (const FusionChoice& choice : choices) {
+    fused |= choice.mode != FusionMode::kNone && choice.weight != 0;
+  }
+  MatrixView features_fusion, full_fusion;
+  if (fused) {
+    worker.order.clear();
+    if (options.exclude_seen) {
+      std::vector<int32_t> seen = worker.seen;
+      std::sort(seen.begin(), seen.end());
+      std::set_difference(candidates.begin(), candidates.end(), seen.begin(),
+                          seen.end(), std::back_inserter(worker.order));
+    } else {
+      worker.order.assign(candidates.begin(), candidates.end());
+    }
+    const size_t keep = std::min<size_t>(options.rerank, worker.order.size());
+    std::nth_element(worker.order.begin(), worker.order.begin() + keep,
+                     worker.order.end(), [&](int32_t a, int32_t b) {
+                       return worker.match[a] != worker.match[b]
+                                  ? worker.match[a] > worker.match[b]
+                                  : a < b;
+                     });
+    worker.order.resize(keep);
+    const int64_t n = static_cast<int64_t>(keep);
+    MatrixView x = workspace.ZeroMatrix(n, config.width);
+    MatrixView q = workspace.ZeroMatrix(n, config.width);
+    GatherAdd(x_, worker.order, x);
+    GatherAdd(q_, worker.order, q);
+    MatrixView dense = workspace.Matrix(n, config.dense_width);
+    features_.Begin(c.user, prefix, c.time_ms, c.has_time && config.use_time,
+                    worker.scratch);
+    for (int64_t i = 0; i < n; ++i) {
+      features_.Candidate(worker.order[i], 0, worker.scratch,
+                          dense.row_span(i));
+    }
+    const int64_t tasks = static_cast<int64_t>(config.tasks.size());
+    const CandidateInput input{x, q, dense};
+    for (FusionMode mode : {FusionMode::kFeatures, FusionMode::kFull}) {
+      bool wanted = false;
+      for (const FusionChoice& choice : choices) {
+        wanted |= choice.mode == mode && choice.weight != 0;
+      }
+      if (!wanted) continue;
+      MatrixView& out =
+          mode == FusionMode::kFeatures ? features_fusion : full_fusion;
+      out = workspace.Matrix(n, tasks);
+      ATTUNE_RETURN_IF_ERROR(scorer_.Fuse(worker.context, worker.state, encoded,
+                                          user, input, mode, out));
+    }
+  }
+
+  // Items that are not re-ranked stand behind the others, in match order.
+  constexpr float kBehind = 1e4f;
+  for (size_t i = 0; i < choices.size(); ++i) {
+    const FusionChoice& choice = choices[i];
+    std::span<const float> scores = worker.match;
+    if (choice.mode != FusionMode::kNone && choice.weight != 0) {
+      worker.scores.resize(worker.match.size());
+      for (size_t item = 0; item < worker.match.size(); ++item) {
+        worker.scores[item] = worker.match[item] - kBehind;
+      }
+      const MatrixView& fusion =
+          choice.mode == FusionMode::kFeatures ? features_fusion : full_fusion;
+      for (size_t k = 0; k < worker.order.size(); ++k) {
+        const int32_t item = worker.order[k];
+        worker.scores[item] =
+            worker.match[item] +
+            choice.weight * fusion(static_cast<int64_t>(k), 0);
+      }
+      scores = worker.scores;
+    }
+    ranks[i] = RankTarget(scores, c.target, candidates, worker.seen);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace attune

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/parallel.h"
+#include "engine/model/scorer.h"
+#include "engine/train/example_features.h"
+#include "engine/train/metrics.h"
+#include "engine/train/split.h"
+
+namespace attune {
+
+/// One way to make a final score: match + weight · fusion(mode).
+struct FusionChoice {
+  FusionMode mode = FusionMode::kNone;
+  float weight = 0;
+};
+
+/// Ranks the targets of evaluation cases among a split's candidates with the
+/// network as serving runs it (Scorer): the `rerank` best of the match term go
+/// through the fusion, the rest keep their place behind them.
+class Evaluator {
+ public:
+  struct Options {
+    int rerank = 1000;
+    /// Serving takes seen items out before the choice of the best.
+    bool exclude_seen = true;
+  };
+  /// All must outlive the evaluator. `actions` maps dataset actions to the
+  /// model's.
+  Evaluator(const Scorer& scorer, const Split& split,
+            const ExampleFeatures& features, std::span<const int32_t> actions,
+            ThreadPool& pool);
+
+  /// x, q [N, D] of all items, by dataset index.
+  void SetItems(ConstMatrixView x, ConstMatrixView q) {
+    x_ = x;
+    q_ = q;
+  }
+
+  /// Ranks of every case's target: result[choice][case]. Choices with weight 0
+  /// or mode kNone are the match term alone.
+  absl::StatusOr<std::vector<std::vector<TargetRanks>>> Rank(
+      std::span<const EvalCase> cases, std::span<const FusionChoice> choices,
+      const Options& options) const;
+
+ private:
+  struct Worker;
+  absl::Status RankOne(Worker& worker, const EvalCase& c,
+                       std::span<const FusionChoice> choices,
+                       const Options& options,
+                       std::span<TargetRanks> ranks) const;
+
+  const Scorer& scorer_;
+  const Split& split_;
+  const ExampleFeatures& features_;
+  std::span<const int32_t> actions_;
+  ThreadPool& pool_;
+  ConstMatrixView x_, q_;
+};
+
+}  // namespace attune

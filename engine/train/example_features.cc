@@ -1,0 +1,49 @@
+#include "engine/train/example_features.h"
+
+#include <algorithm>
+
+namespace attune {
+
+ExampleFeatures::ExampleFeatures(const features::Pipeline& pipeline,
+                                 const Catalogue& catalogue,
+                                 const AsOfCounters& counters,
+                                 std::span<const features::UserFeatures> users,
+                                 std::span<const std::string> actions)
+    : pipeline_(pipeline),
+      catalogue_(catalogue),
+      counters_(counters),
+      users_(users) {
+  for (const std::string& action : actions) {
+    events_.emplace_back().set_action(action);
+  }
+}
+
+void ExampleFeatures::Begin(int32_t user, std::span<const Interaction> prefix,
+                            int64_t now_ms, bool has_time,
+                            Scratch& scratch) const {
+  scratch.profile.Clear();
+  const size_t newest = static_cast<size_t>(pipeline_.profile_events());
+  const size_t count = prefix.size();
+  const size_t skip = count > newest ? count - newest : 0;
+  v1::HistoryEvent event;
+  for (const Interaction& interaction : prefix.subspan(skip)) {
+    event.set_action(events_[interaction.action].action());
+    event.set_sort_key(interaction.sort_key);
+    event.set_has_time(interaction.has_time);
+    pipeline_.AddToProfile(catalogue_.item(interaction.item), event,
+                           &scratch.profile);
+  }
+  scratch.profile.set_history_count(static_cast<int64_t>(count));
+  pipeline_.PrepareRequest(users_[user], scratch.profile, now_ms, has_time,
+                           &scratch.request);
+}
+
+void ExampleFeatures::Candidate(int32_t item, int own, Scratch& scratch,
+                                std::span<float> out) const {
+  counters_.Fill(item, scratch.request.now_ms, scratch.request.has_time, own,
+                 &scratch.counters);
+  pipeline_.CandidateFeatures(catalogue_.item(item), &scratch.counters,
+                              scratch.profile, scratch.request, out);
+}
+
+}  // namespace attune

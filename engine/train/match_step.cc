@@ -1,0 +1,117 @@
+#include "engine/train/match_step.h"
+
+#include "attention/modules/row_ops.h"
+#include "base/status_macros.h"
+
+namespace attune {
+
+void MatchBatch::Clear() {
+  sequences.clear();
+  ranges.clear();
+  visible.clear();
+  item.clear();
+  action.clear();
+  gap.clear();
+  query_time_ms.clear();
+  key_time_ms.clear();
+  target.clear();
+  weight.clear();
+}
+
+void MatchBatch::Add(const Network& network, const TrainingSequence& sequence,
+                     std::span<const int32_t> active,
+                     std::span<const int32_t> actions) {
+  timed = network.config().use_time;
+  std::span<const Interaction> events = sequence.events;
+  const int64_t begin = rows();
+  const int64_t length = static_cast<int64_t>(events.size()) - 1;
+  sequences.push_back(sequence);
+  ranges.push_back({begin, length, begin, length});
+  int64_t time = 0;
+  for (int64_t i = 0; i < length; ++i) {
+    if (events[i].has_time) time = events[i].time_ms;
+    const int64_t next = events[i + 1].has_time ? events[i + 1].time_ms : time;
+    visible.push_back(static_cast<int32_t>(i + 1));
+    item.push_back(active[events[i].item]);
+    action.push_back(actions[events[i].action]);
+    gap.push_back(network.history().GapBucket(time, next, events[i].has_time));
+    key_time_ms.push_back(time);
+    query_time_ms.push_back(next);
+    target.push_back(active[events[i + 1].item]);
+    weight.push_back(i >= sequence.loss_begin && events[i + 1].positive ? 1.0f
+                                                                        : 0.0f);
+  }
+}
+
+absl::Status MatchStep::Prepare(const Backend& backend) {
+  ATTUNE_ASSIGN_OR_RETURN(cross_entropy_,
+                          backend.CreateCrossEntropy(network_.config().width));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<double> MatchStep::Run(ExecutionContext& context,
+                                      const MatchBatch& batch,
+                                      const Inputs& inputs, Rng& rng,
+                                      MatrixView dx,
+                                      std::span<float> gradients) const {
+  if (batch.rows() == 0) return 0.0;
+  Workspace::Scope scope(context.workspace);
+  Workspace& workspace = context.workspace;
+  const ModelConfig& config = network_.config();
+  const int64_t rows = batch.rows();
+  const HistoryEncoder& history = network_.history();
+
+  MatrixView input = workspace.ZeroMatrix(rows, config.width);
+  GatherAdd(inputs.x, batch.item, input);
+  history.EmbedInputs(inputs.values, batch.inputs(), input);
+  HistoryEncoder::Saved saved;
+  MatrixView memory = workspace.Matrix(rows, config.width);
+  MatrixView user = workspace.Matrix(rows, config.width);
+  const BlockContext block = batch.block();
+  ATTUNE_RETURN_IF_ERROR(history.Forward(context, inputs.values, input, block,
+                                         inputs.dropout, rng, saved, memory,
+                                         user));
+
+  // Only the rows that have a target go through the softmax.
+  int64_t counted = 0;
+  for (float weight : batch.weight) counted += weight > 0;
+  MatrixView states = workspace.Matrix(counted, config.width);
+  std::span<int32_t> targets = workspace.Allocate<int32_t>(counted);
+  std::span<float> weights = workspace.Allocate<float>(counted);
+  int64_t at = 0;
+  for (int64_t i = 0; i < rows; ++i) {
+    if (batch.weight[i] <= 0) continue;
+    CopyRows(user.rows_slice(i, 1), states.rows_slice(at, 1));
+    targets[at] = batch.target[i];
+    weights[at] = batch.weight[i] * inputs.loss_scale;
+    ++at;
+  }
+  CrossEntropyInput loss_input;
+  loss_input.rows = states;
+  loss_input.classes = inputs.x;
+  loss_input.class_bias = inputs.class_bias;
+  loss_input.targets = targets;
+  loss_input.weights = weights;
+  loss_input.scale =
+      1.0f / (static_cast<float>(config.width) * config.temperature);
+  MatrixView dstates = workspace.Matrix(counted, config.width);
+  ATTUNE_ASSIGN_OR_RETURN(
+      const double loss,
+      cross_entropy_->ForwardBackward(context, loss_input, dstates, dx, {}));
+
+  MatrixView duser = workspace.ZeroMatrix(rows, config.width);
+  at = 0;
+  for (int64_t i = 0; i < rows; ++i) {
+    if (batch.weight[i] <= 0) continue;
+    CopyRows(dstates.rows_slice(at++, 1), duser.rows_slice(i, 1));
+  }
+  MatrixView dmemory = workspace.ZeroMatrix(rows, config.width);
+  MatrixView drows = workspace.Matrix(rows, config.width);
+  ATTUNE_RETURN_IF_ERROR(history.Backward(context, inputs.values, saved, block,
+                                          batch.inputs(), dmemory, duser, drows,
+                                          gradients));
+  ScatterAdd(drows, batch.item, dx);
+  return loss;
+}
+
+}  // namespace attune

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "engine/model/network.h"
+#include "engine/train/dataset.h"
+
+namespace attune {
+
+/// A piece of one user's sequence that is encoded at once: rows are events
+/// [begin, end - 1), row i predicts event i + 1. Rows before loss_begin only
+/// give context (they were targets of the piece before).
+struct TrainingSequence {
+  int32_t user = 0;
+  std::span<const Interaction> events;
+  int64_t loss_begin = 0;  ///< first row of the piece that counts
+};
+
+/// Sequences of one shard, packed: row arrays [N], where N is the sum of
+/// (events - 1).
+struct MatchBatch {
+  std::vector<TrainingSequence> sequences;
+  std::vector<AttentionSequence> ranges;
+  std::vector<int32_t> visible;
+  std::vector<int32_t> item;    ///< active index of the row's event
+  std::vector<int32_t> action;  ///< ModelConfig::actions index
+  std::vector<int32_t> gap;
+  std::vector<int64_t> query_time_ms, key_time_ms;  ///< empty without time
+  std::vector<int32_t> target;  ///< active index; valid where weight > 0
+  std::vector<float> weight;
+  bool timed = false;
+
+  int64_t rows() const { return static_cast<int64_t>(item.size()); }
+  HistoryRows inputs() const { return {action, gap, {}}; }
+  BlockContext block() const {
+    BlockContext context;
+    context.sequences = ranges;
+    context.visible = visible;
+    if (timed) {
+      context.query_time_ms = query_time_ms;
+      context.key_time_ms = key_time_ms;
+    }
+    return context;
+  }
+
+  void Clear();
+  /// `active` maps dataset item to active index; `actions` dataset action to
+  /// ModelConfig::actions index.
+  void Add(const Network& network, const TrainingSequence& sequence,
+           std::span<const int32_t> active, std::span<const int32_t> actions);
+};
+
+/// The next-item loss of one shard: encodes the sequences, takes the softmax
+/// over the active items at every row, and runs back to dx and the parameters.
+class MatchStep {
+ public:
+  explicit MatchStep(const Network& network) : network_(network) {}
+  absl::Status Prepare(const Backend& backend);
+
+  struct Inputs {
+    std::span<const float> values;
+    ConstMatrixView x;                  ///< [A, D] active items
+    std::span<const float> class_bias;  ///< [A] or empty: -log q
+    float loss_scale = 1;               ///< 1 / rows that count in the batch
+    float dropout = 0;
+  };
+  /// Adds to dx [A, D] and gradients; returns the loss times loss_scale.
+  absl::StatusOr<double> Run(ExecutionContext& context, const MatchBatch& batch,
+                             const Inputs& inputs, Rng& rng, MatrixView dx,
+                             std::span<float> gradients) const;
+
+ private:
+  const Network& network_;
+  std::unique_ptr<CrossEntropy> cross_entropy_;
+};
+
+}  // namespace attune

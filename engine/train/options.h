@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "engine/model/config.h"
+
+namespace attune {
+
+/// How a model is trained; `training` in a configuration file.
+struct TrainOptions {
+  int epochs = 60;          ///< at most, of the match stage
+  int patience = 6;         ///< epochs without a better validation NDCG@10
+  int batch_tokens = 2048;  ///< history rows per step
+  float learning_rate = 1e-3f;
+  int warmup_steps = 100;
+  float weight_decay = 0.01f;
+  float dropout = 0.2f;
+  float id_dropout = 0.1f;  ///< items that a step sees by text alone
+  float gradient_clip = 5.0f;
+  int min_positives = 5;  ///< users with fewer are not evaluated
+  /// Catalogues above this size train against sampled negatives.
+  int full_softmax_items = 20000;
+  int sampled_negatives = 4096;
+
+  int decoder_epochs = 12;  ///< at most, of the decoder stage; 0: no stage
+  int decoder_patience = 3;
+  float decoder_learning_rate = 1e-3f;
+  float decoder_dropout = 0.1f;
+  int decoder_positions = 4;  ///< targets per sequence and epoch
+  int decoder_negatives = 31;
+  int hard_pool = 200;  ///< the hardest of the match term, drawn from
+  float fusion_z_dropout = 0.25f;  ///< trains the mode without decoder too
+
+  int rerank = 1000;  ///< candidates that the full ranker sees
+  uint64_t seed = 1;
+  int threads = 2;
+
+  std::string ToJson() const;
+};
+
+/// A configuration file: {"model": {…}, "training": {…}}, both optional.
+struct TrainConfig {
+  ModelConfig model;
+  TrainOptions training;
+};
+
+/// InvalidArgument naming file and key for unknown keys and bad values.
+absl::StatusOr<TrainConfig> ParseTrainConfig(std::string_view json,
+                                             std::string_view file);
+
+}  // namespace attune
