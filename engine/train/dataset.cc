@@ -1,0 +1,204 @@
+#include "engine/train/dataset.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cassert>
+#include <limits>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "absl/strings/string_view.h"
+#include "base/strings.h"
+
+namespace attune {
+namespace {
+
+// Groups rows by user, keeping the order of insertion, then sorts each group.
+template <typename T>
+void GroupByUser(std::vector<int32_t> row_users, std::vector<T> rows,
+                 std::span<const int32_t> remap_user,
+                 std::vector<int64_t>* offsets, std::vector<T>* grouped) {
+  offsets->assign(remap_user.size() + 1, 0);
+  for (int32_t& user : row_users) {
+    user = remap_user[user];
+    ++(*offsets)[user + 1];
+  }
+  for (size_t i = 1; i < offsets->size(); ++i)
+    (*offsets)[i] += (*offsets)[i - 1];
+  grouped->resize(rows.size());
+  std::vector<int64_t> next(offsets->begin(), offsets->end() - 1);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    (*grouped)[next[row_users[i]]++] = rows[i];
+  }
+  for (size_t user = 0; user < remap_user.size(); ++user) {
+    std::stable_sort(
+        grouped->begin() + (*offsets)[user],
+        grouped->begin() + (*offsets)[user + 1],
+        [](const T& a, const T& b) { return a.sort_key < b.sort_key; });
+  }
+}
+
+// Feeds values one by one: a struct's padding bytes must not enter the hash.
+class Hasher {
+ public:
+  Hasher() : state_(XXH3_createState(), &XXH3_freeState) {
+    XXH3_128bits_reset(state_.get());
+  }
+  void Number(int64_t value) {
+    buffer_.push_back(value);
+    if (buffer_.size() == 1024) Flush();
+  }
+  void Text(std::string_view text) {
+    Number(static_cast<int64_t>(text.size()));
+    Flush();
+    XXH3_128bits_update(state_.get(), text.data(), text.size());
+  }
+  std::string Finish() {
+    Flush();
+    const XXH128_hash_t hash = XXH3_128bits_digest(state_.get());
+    return absl::StrFormat("%016x%016x", hash.high64, hash.low64);
+  }
+
+ private:
+  void Flush() {
+    XXH3_128bits_update(state_.get(), buffer_.data(),
+                        buffer_.size() * sizeof(int64_t));
+    buffer_.clear();
+  }
+  std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state_;
+  std::vector<int64_t> buffer_;
+};
+
+void HashTable(const IdTable& table, Hasher* hasher) {
+  hasher->Number(table.size());
+  for (int32_t i = 0; i < table.size(); ++i) hasher->Text(table.name(i));
+}
+
+void HashNames(std::span<const std::string> names, Hasher* hasher) {
+  hasher->Number(static_cast<int64_t>(names.size()));
+  for (const std::string& name : names) hasher->Text(name);
+}
+
+}  // namespace
+
+std::string Dataset::Fingerprint() const {
+  Hasher hasher;
+  HashTable(items_, &hasher);
+  HashTable(users_, &hasher);
+  HashNames(actions_, &hasher);
+  HashNames(tasks_, &hasher);
+  for (int64_t offset : interaction_offsets_) hasher.Number(offset);
+  for (const Interaction& row : interactions_) {
+    hasher.Number(row.item);
+    hasher.Number(row.action * 4 + row.has_time * 2 + row.positive);
+    hasher.Number(row.time_ms);
+    hasher.Number(row.sort_key);
+  }
+  for (int64_t offset : impression_offsets_) hasher.Number(offset);
+  for (const Impression& row : impressions_) {
+    hasher.Number(row.item);
+    hasher.Number(int64_t{row.followed} * 2 + row.has_time);
+    hasher.Number(row.time_ms);
+    hasher.Number(row.sort_key);
+  }
+  return hasher.Finish();
+}
+
+absl::StatusOr<DatasetBuilder> DatasetBuilder::Create(
+    std::vector<std::string> tasks) {
+  if (tasks.size() > 32) {
+    return absl::InvalidArgumentError(
+        StrCat(tasks.size(), " tasks, at most 32 are possible"));
+  }
+  for (size_t i = 0; i < tasks.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      if (tasks[i] == tasks[j]) {
+        return absl::InvalidArgumentError(
+            StrCat("task \"", tasks[i], "\" is named twice"));
+      }
+    }
+  }
+  return DatasetBuilder(std::move(tasks));
+}
+
+int32_t DatasetBuilder::Names::Add(std::string_view name) {
+  const auto [entry, is_new] =
+      index_.try_emplace(absl::string_view(name.data(), name.size()), size());
+  return entry->second;
+}
+
+IdTable DatasetBuilder::Names::Release(std::vector<int32_t>* remap) {
+  std::vector<std::string> names;
+  names.reserve(index_.size());
+  for (const auto& [name, number] : index_) names.push_back(name);
+  IdTable table(std::move(names));
+  remap->resize(index_.size());
+  for (const auto& [name, number] : index_) {
+    (*remap)[number] = *table.Find(name);
+  }
+  index_ = {};
+  return table;
+}
+
+int32_t DatasetBuilder::AddItem(std::string_view item_id) {
+  return items_.Add(item_id);
+}
+
+int32_t DatasetBuilder::AddUser(std::string_view user_id) {
+  return users_.Add(user_id);
+}
+
+absl::StatusOr<int16_t> DatasetBuilder::AddAction(std::string_view name) {
+  const int32_t number = actions_.Add(name);
+  if (number > std::numeric_limits<int16_t>::max()) {
+    return absl::InvalidArgumentError(
+        StrCat("action \"", name, "\" is number ", number + 1,
+               ", at most 32768 distinct actions are possible"));
+  }
+  return static_cast<int16_t>(number);
+}
+
+void DatasetBuilder::AddInteraction(int32_t user, Interaction interaction) {
+  assert(user >= 0 && user < users_.size());
+  assert(interaction.item >= 0 && interaction.item < items_.size());
+  assert(interaction.action >= 0 && interaction.action < actions_.size());
+  if (!interaction.has_time) interaction.time_ms = 0;
+  interaction_users_.push_back(user);
+  interactions_.push_back(interaction);
+}
+
+void DatasetBuilder::AddImpression(int32_t user, Impression impression) {
+  assert(user >= 0 && user < users_.size());
+  assert(impression.item >= 0 && impression.item < items_.size());
+  if (!impression.has_time) impression.time_ms = 0;
+  impression_users_.push_back(user);
+  impressions_.push_back(impression);
+}
+
+Dataset DatasetBuilder::Build() && {
+  Dataset dataset;
+  dataset.tasks_ = std::move(tasks_);
+  std::vector<int32_t> remap_item, remap_user, remap_action;
+  dataset.items_ = items_.Release(&remap_item);
+  dataset.users_ = users_.Release(&remap_user);
+  const IdTable actions = actions_.Release(&remap_action);
+  for (int32_t i = 0; i < actions.size(); ++i) {
+    dataset.actions_.emplace_back(actions.name(i));
+  }
+  for (Interaction& row : interactions_) {
+    row.item = remap_item[row.item];
+    row.action = static_cast<int16_t>(remap_action[row.action]);
+    dataset.untimed_count_ += !row.has_time;
+  }
+  for (Impression& row : impressions_) row.item = remap_item[row.item];
+  GroupByUser(std::move(interaction_users_), std::move(interactions_),
+              remap_user, &dataset.interaction_offsets_,
+              &dataset.interactions_);
+  GroupByUser(std::move(impression_users_), std::move(impressions_), remap_user,
+              &dataset.impression_offsets_, &dataset.impressions_);
+  return dataset;
+}
+
+}  // namespace attune
