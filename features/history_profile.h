@@ -25,7 +25,7 @@ class HistoryProfile {
     float short_weight = 0, long_weight = 0;  // as of last_position
     int32_t last_position = -1;
     int32_t count = 0;
-    int32_t series_number = 0;  // of the newest event with this attribute
+    int32_t series_number = 0;  // largest of the events with this attribute
   };
   struct SeenItem {
     int32_t last_position = -1;

@@ -37,7 +37,7 @@ class SchemaInferrer {
 
  private:
   struct Statistics {
-    int64_t numbers = 0, texts = 0, lists = 0;
+    int64_t numbers = 0, integers = 0, texts = 0, lists = 0;
     int64_t dates = 0;       // texts that parse as a date
     int64_t unix_times = 0;  // numbers in the range of Unix times
     int64_t text_bytes = 0, text_words = 0;

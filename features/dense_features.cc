@@ -1,0 +1,141 @@
+// The dense part of Pipeline: what one request and one candidate give.
+#include <algorithm>
+#include <cmath>
+
+#include "features/bounded.h"
+#include "features/match_features.h"
+#include "features/pipeline.h"
+#include "features/pipeline_impl.h"
+
+namespace attune::features {
+namespace {
+
+constexpr double kPi = 3.14159265358979323846;
+constexpr int64_t kHourMs = 3'600'000;
+constexpr int64_t kDayMs = 24 * kHourMs;
+float Log1p(double value) {
+  return value > 0 ? std::log1p(static_cast<float>(value)) : 0.0f;
+}
+
+// Signed log of an age in days: negative for what is not out yet.
+float AgeValue(int64_t time_ms, int64_t now_ms) {
+  const double days =
+      (static_cast<double>(now_ms) - static_cast<double>(time_ms)) /
+      static_cast<double>(kDayMs);
+  return Bounded(std::copysign(0.5 * std::log1p(std::abs(days)), days));
+}
+
+}  // namespace
+
+void Pipeline::ContextFeatures(int64_t now_ms, bool has_time,
+                               std::span<float> out) {
+  std::fill_n(out.begin(), kContextWidth, 0.0f);
+  if (!has_time) {
+    out[4] = 1.0f;
+    return;
+  }
+  int64_t in_day = now_ms % kDayMs;
+  if (in_day < 0) in_day += kDayMs;
+  int64_t weekday = ((now_ms - in_day) / kDayMs + 3) % 7;  // 1970-01-01: Thu
+  if (weekday < 0) weekday += 7;
+  const double hour_angle =
+      2 * kPi * static_cast<double>(in_day) / static_cast<double>(kDayMs);
+  const double weekday_angle = 2 * kPi * static_cast<double>(weekday) / 7.0;
+  out[0] = static_cast<float>(std::sin(hour_angle));
+  out[1] = static_cast<float>(std::cos(hour_angle));
+  out[2] = static_cast<float>(std::sin(weekday_angle));
+  out[3] = static_cast<float>(std::cos(weekday_angle));
+}
+
+void Pipeline::PrepareRequest(const UserFeatures& user,
+                              const HistoryProfile& profile, int64_t now_ms,
+                              bool has_time, RequestFeatures* request) const {
+  const DenseLayout& layout = impl_->layout;
+  // A model that never saw a clock is not shown one.
+  request->has_time = has_time && impl_->state.uses_time;
+  request->now_ms = request->has_time ? now_ms : 0;
+  request->shared.assign(static_cast<size_t>(layout.shared_width()), 0.0f);
+  float* out = request->shared.data();
+
+  const size_t user_width = static_cast<size_t>(layout.user_numeric_width());
+  if (user.numeric.size() == user_width) {
+    out = std::copy(user.numeric.begin(), user.numeric.end(), out);
+  } else {  // an unknown user: everything is missing
+    for (size_t i = 0; i < user_width; i += 2) {
+      *out++ = 0.0f;
+      *out++ = 1.0f;
+    }
+  }
+  *out++ = Bounded(Log1p(static_cast<double>(profile.history_count())) / 3.0f);
+  *out++ = profile.size() == 0 ? 1.0f : 0.0f;
+  if (!impl_->state.uses_time) return;
+  ContextFeatures(request->now_ms, request->has_time,
+                  std::span<float>(out, kContextWidth));
+  out += kContextWidth;
+  if (request->has_time && profile.has_last_time()) {
+    const double seconds = (static_cast<double>(now_ms) -
+                            static_cast<double>(profile.last_time_ms())) /
+                           1000.0;
+    out[0] = Bounded(Log1p(seconds) / 5.0f);
+  } else {
+    out[1] = 1.0f;
+  }
+}
+
+void Pipeline::CandidateFeatures(const ItemFeatures& item,
+                                 const v1::Counters* counters,
+                                 const HistoryProfile& profile,
+                                 const RequestFeatures& request,
+                                 std::span<float> out) const {
+  const DenseLayout& layout = impl_->layout;
+  float* const base = out.data();
+  std::fill_n(base, layout.shared_begin, 0.0f);
+
+  // The item itself.
+  float* next = base;
+  const size_t numeric_width = static_cast<size_t>(layout.numeric_width());
+  const bool has_numbers = item.numeric.size() == numeric_width;
+  if (has_numbers) {
+    next = std::copy(item.numeric.begin(), item.numeric.end(), next);
+  } else {
+    for (size_t i = 0; i < numeric_width; i += 2) {
+      next[1] = 1.0f;
+      next += 2;
+    }
+  }
+  for (int32_t i = 0; i < layout.age_columns; ++i, next += 2) {
+    const size_t column = static_cast<size_t>(i);
+    const int64_t time_ms = column < item.times_ms.size()
+                                ? item.times_ms[column]
+                                : ItemFeatures::kMissingTime;
+    if (request.has_time && time_ms != ItemFeatures::kMissingTime) {
+      next[0] = AgeValue(time_ms, request.now_ms);
+    } else {
+      next[1] = 1.0f;
+    }
+  }
+  const bool unknown = item.attribute_keys.empty() &&
+                       item.text_tokens.empty() &&
+                       item.attribute_tokens.empty() && item.numeric.empty();
+  *next = unknown ? 1.0f : 0.0f;
+
+  impl_->popularity.Write(counters, request.now_ms, request.has_time, base);
+  WriteMatchFeatures(layout, item, profile, base);
+
+  // The item's numbers against the history's.
+  const std::vector<float>& sums = profile.numeric_sums();
+  if (has_numbers &&
+      sums.size() >= 2 * static_cast<size_t>(layout.near_count)) {
+    float* near = base + layout.near_begin;
+    for (size_t i = 0; i < 2 * static_cast<size_t>(layout.near_count); i += 2) {
+      if (item.numeric[i + 1] != 0 || !(sums[i + 1] > 0)) continue;
+      const float delta = item.numeric[i] - sums[i] / sums[i + 1];
+      near[i] = 1.0f / (1.0f + delta * delta);
+      near[i + 1] = Bounded(delta);
+    }
+  }
+  std::copy(request.shared.begin(), request.shared.end(),
+            base + layout.shared_begin);
+}
+
+}  // namespace attune::features

@@ -1,0 +1,93 @@
+#include "features/history_profile.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace attune::features {
+namespace {
+
+constexpr int kTableSize = 512;
+
+struct DecayTable {
+  explicit DecayTable(double half_life) {
+    for (int age = 0; age < kTableSize; ++age) {
+      factors[age] = static_cast<float>(std::exp2(-age / half_life));
+    }
+  }
+  float operator()(int32_t age) const {
+    // Beyond the table even the long weight is below 1e-6.
+    return age < kTableSize ? factors[age] : 0.0f;
+  }
+  float factors[kTableSize];
+};
+
+const DecayTable& ShortTable() {
+  static const DecayTable table(HistoryProfile::kShortHalfLife);
+  return table;
+}
+
+const DecayTable& LongTable() {
+  static const DecayTable table(HistoryProfile::kLongHalfLife);
+  return table;
+}
+
+}  // namespace
+
+float HistoryProfile::ShortDecay(int32_t age) { return ShortTable()(age); }
+float HistoryProfile::LongDecay(int32_t age) { return LongTable()(age); }
+
+void HistoryProfile::Clear() {
+  attributes_.Clear();
+  seen_.Clear();
+  last_idf_.fill(0);
+  std::fill(numeric_sums_.begin(), numeric_sums_.end(), 0.0f);
+  size_ = 0;
+  history_count_ = 0;
+  short_total_ = long_total_ = 0;
+  has_last_time_ = false;
+  last_time_ms_ = 0;
+}
+
+void HistoryProfile::Add(const ItemFeatures& item, float weight,
+                         int64_t time_ms, bool has_time) {
+  const DecayTable& short_decay = ShortTable();
+  const DecayTable& long_decay = LongTable();
+  const int32_t position = size_++;
+  short_total_ = short_total_ * short_decay(1) + weight;
+  long_total_ = long_total_ * long_decay(1) + weight;
+  has_last_time_ = has_time;
+  last_time_ms_ = has_time ? time_ms : 0;
+
+  SeenItem& seen = seen_.FindOrInsert(item.item_key);
+  seen.last_position = position;
+  ++seen.count;
+
+  last_idf_.fill(0);
+  for (size_t i = 0; i < item.attribute_keys.size(); ++i) {
+    const uint64_t key = item.attribute_keys[i];
+    const int field = AttributeField(key);
+    if (field < kMaxMatchFields) last_idf_[field] += item.attribute_idf[i];
+    AttributeStat& stat = attributes_.FindOrInsert(key);
+    const int32_t age =
+        stat.last_position < 0 ? 0 : position - stat.last_position;
+    stat.short_weight = stat.short_weight * short_decay(age) + weight;
+    stat.long_weight = stat.long_weight * long_decay(age) + weight;
+    stat.last_position = position;
+    ++stat.count;
+    stat.series_number = std::max(stat.series_number, item.series_number);
+  }
+
+  if (numeric_sums_.size() < item.numeric.size()) {
+    numeric_sums_.resize(item.numeric.size(), 0.0f);
+  }
+  const float keep = long_decay(1);
+  for (float& sum : numeric_sums_) sum *= keep;
+  // [value, missing flag] pairs become [sum of values, sum of weights].
+  for (size_t i = 0; i + 1 < item.numeric.size(); i += 2) {
+    if (item.numeric[i + 1] != 0) continue;
+    numeric_sums_[i] += weight * item.numeric[i];
+    numeric_sums_[i + 1] += weight;
+  }
+}
+
+}  // namespace attune::features
