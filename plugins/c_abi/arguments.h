@@ -1,0 +1,32 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace attune {
+
+/// Largest message and largest sum of ids that a call takes.
+inline constexpr size_t kMaxInputBytes = size_t{64} << 20;
+inline constexpr size_t kMaxRankIds = 1'000'000;
+
+/// A caller's pointer and length as a view; InvalidArgument naming the argument
+/// for NULL with a length, or one above kMaxInputBytes.
+absl::StatusOr<std::string_view> ReadString(const char* data, size_t length,
+                                            absl::string_view name);
+
+/// InvalidArgument if `flags` has a bit that is not in `known`.
+absl::Status CheckFlags(uint32_t flags, uint32_t known, absl::string_view name);
+
+/// The engine's view of a caller's cancel flag; null for null.
+const std::atomic<bool>* ReadCancelFlag(const volatile int32_t* flag);
+
+/// Cancelled if the flag is set already.
+absl::Status CheckCancelFlag(const volatile int32_t* flag);
+
+}  // namespace attune

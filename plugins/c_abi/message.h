@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstddef>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "plugins/c_abi/arguments.h"
+#include "plugins/c_abi/wire_check.h"
+
+namespace attune {
+
+/// The caller's bytes as a `Message`, whose shape is `type`. InvalidArgument
+/// says what is wrong and where (see CheckWire, kMaxInputBytes).
+template <typename Message>
+absl::StatusOr<Message> ParseMessage(const void* data, size_t size,
+                                     const WireMessage& type) {
+  ATTUNE_ASSIGN_OR_RETURN(
+      const std::string_view bytes,
+      ReadString(static_cast<const char*>(data), size, type.name));
+  ATTUNE_RETURN_IF_ERROR(CheckWire(bytes, type));
+  Message message;
+  if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(type.name, ": no protobuf (", size, " bytes)"));
+  }
+  return message;
+}
+
+}  // namespace attune

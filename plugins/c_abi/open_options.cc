@@ -1,0 +1,153 @@
+#include "plugins/c_abi/open_options.h"
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+
+namespace attune {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr size_t kMaxJsonBytes = size_t{1} << 20;
+constexpr absl::string_view kKeys =
+    "database, mode, model, threads, memory_limit_mb, precision, backend, "
+    "create";
+
+absl::Status Wrong(absl::string_view key, absl::string_view expected,
+                   const Json& value) {
+  // dump() recurses, and the nesting is the caller's choice.
+  std::string shown = value.type_name();
+  if (value.is_primitive()) {
+    std::string text =
+        value.dump(-1, ' ', false, Json::error_handler_t::replace);
+    if (text.size() <= 100) shown = std::move(text);
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "options: \"", key, "\" must be ", expected, ", not ", shown));
+}
+
+absl::Status ReadText(absl::string_view key, const Json& value,
+                      std::string* out) {
+  if (!value.is_string()) return Wrong(key, "a string", value);
+  *out = value.get<std::string>();
+  if (out->find('\0') != std::string::npos) {
+    return Wrong(key, "a string without NUL characters", value);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadInteger(absl::string_view key, const Json& value, int64_t low,
+                         int64_t high, int64_t* out) {
+  const bool fits = value.is_number_integer() &&
+                    (!value.is_number_unsigned() ||
+                     value.get<uint64_t>() <= static_cast<uint64_t>(high)) &&
+                    value.get<int64_t>() >= low && value.get<int64_t>() <= high;
+  if (!fits) {
+    return Wrong(key, absl::StrCat("an integer from ", low, " to ", high),
+                 value);
+  }
+  *out = value.get<int64_t>();
+  return absl::OkStatus();
+}
+
+/// One key of the object into `options`.
+absl::Status ReadKey(const std::string& key, const Json& value,
+                     EngineOptions* options) {
+  int64_t number = 0;
+  if (key == "database") {
+    return ReadText(key, value, &options->database_path);
+  }
+  if (key == "model") return ReadText(key, value, &options->model_directory);
+  if (key == "backend") return ReadText(key, value, &options->backend);
+  if (key == "mode") {
+    if (value == "owner") {
+      options->mode = EngineOptions::Mode::kOwner;
+    } else if (value == "follower") {
+      options->mode = EngineOptions::Mode::kFollower;
+    } else {
+      return Wrong(key, "\"owner\" or \"follower\"", value);
+    }
+    return absl::OkStatus();
+  }
+  if (key == "precision") {
+    if (value != "f32" && value != "bf16" && value != "") {
+      return Wrong(key, "\"f32\" or \"bf16\"", value);
+    }
+    return ReadText(key, value, &options->precision);
+  }
+  if (key == "threads") {
+    ATTUNE_RETURN_IF_ERROR(ReadInteger(key, value, 1, 1024, &number));
+    options->threads = static_cast<int>(number);
+    return absl::OkStatus();
+  }
+  if (key == "memory_limit_mb") {
+    ATTUNE_RETURN_IF_ERROR(ReadInteger(key, value, 1, 1 << 24, &number));
+    options->memory_limit_bytes = static_cast<size_t>(number) << 20;
+    return absl::OkStatus();
+  }
+  if (key == "create") {
+    if (!value.is_boolean()) return Wrong(key, "true or false", value);
+    options->create_if_missing = value.get<bool>();
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("options: unknown key \"", key, "\"; known are ", kKeys));
+}
+
+/// The text as one JSON object; repeated keys, which nlohmann::json would let
+/// the last one win, are errors.
+absl::StatusOr<Json> ParseObject(std::string_view text) {
+  std::set<std::string> seen;
+  std::string repeated;
+  const auto note_keys = [&](int depth, Json::parse_event_t event, Json& key) {
+    if (event == Json::parse_event_t::key && depth == 1) {
+      const std::string name = key.get<std::string>();
+      if (!seen.insert(name).second && repeated.empty()) repeated = name;
+    }
+    return true;
+  };
+  try {
+    Json object = Json::parse(text.begin(), text.end(), note_keys);
+    if (!object.is_object()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "options: must be a JSON object, not ", object.type_name()));
+    }
+    if (!repeated.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("options: key \"", repeated, "\" is given twice"));
+    }
+    return object;
+  } catch (const Json::exception& failure) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("options: no JSON: ", failure.what()));
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<EngineOptions> ParseOpenOptions(std::string_view json) {
+  if (json.size() > kMaxJsonBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("options: ", json.size(), " bytes of JSON, at most ",
+                     kMaxJsonBytes, " are taken"));
+  }
+  ATTUNE_ASSIGN_OR_RETURN(const Json object, ParseObject(json));
+  EngineOptions options;
+  for (const auto& [key, value] : object.items()) {
+    ATTUNE_RETURN_IF_ERROR(ReadKey(key, value, &options));
+  }
+  if (options.database_path.empty()) {
+    return absl::InvalidArgumentError(
+        "options: \"database\" (a directory) is missing or empty");
+  }
+  return options;
+}
+
+}  // namespace attune

@@ -1,0 +1,163 @@
+// Ranking: see attune.h for what each function promises.
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "plugins/c_abi/arguments.h"
+#include "plugins/c_abi/attune.h"
+#include "plugins/c_abi/entry.h"
+#include "plugins/c_abi/message.h"
+#include "plugins/c_abi/result_buffer.h"
+#include "plugins/c_abi/struct_size.h"
+
+namespace attune {
+namespace {
+
+/// The caller's options, absent ones as defaults.
+absl::StatusOr<attune_call_options> ReadCallOptions(
+    const attune_call_options* theirs) {
+  attune_call_options options;
+  ATTUNE_RETURN_IF_ERROR(ReadOptions(theirs, "attune_call_options", &options));
+  ATTUNE_RETURN_IF_ERROR(
+      CheckFlags(options.flags, 0, "attune_call_options.flags"));
+  return options;
+}
+
+absl::StatusOr<v1::RankResponse> RankOne(Engine& engine,
+                                         const v1::RankRequest& request,
+                                         const volatile int32_t* cancel) {
+  ATTUNE_RETURN_IF_ERROR(CheckCancelFlag(cancel));
+  CallOptions options;
+  options.cancelled = ReadCancelFlag(cancel);
+  return engine.Rank(request, options);
+}
+
+v1::RankBatchResponse RankMany(Engine& engine,
+                               const v1::RankBatchRequest& batch,
+                               const volatile int32_t* cancel) {
+  v1::RankBatchResponse answer;
+  answer.mutable_results()->Reserve(batch.requests_size());
+  for (const v1::RankRequest& request : batch.requests()) {
+    v1::RankResult* result = answer.add_results();
+    absl::StatusOr<v1::RankResponse> response =
+        RankOne(engine, request, cancel);
+    if (response.ok()) {
+      *result->mutable_response() = *std::move(response);
+    } else {
+      result->set_code(static_cast<int>(response.status().code()));
+      result->set_message(std::string(response.status().message()));
+    }
+  }
+  return answer;
+}
+
+absl::StatusOr<RankIdsOptions> ReadRankIdsOptions(
+    const attune_rank_ids_options* theirs) {
+  attune_rank_ids_options given;
+  ATTUNE_RETURN_IF_ERROR(
+      ReadOptions(theirs, "attune_rank_ids_options", &given));
+  ATTUNE_RETURN_IF_ERROR(CheckFlags(given.flags, ATTUNE_RANK_WITHOUT_STATE,
+                                    "attune_rank_ids_options.flags"));
+  if (given.now_ms < 0 || given.deadline_ms < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("now_ms is ", given.now_ms, " and deadline_ms ",
+                     given.deadline_ms, ": neither may be negative"));
+  }
+  RankIdsOptions options;
+  ATTUNE_ASSIGN_OR_RETURN(options.model,
+                          ReadString(given.model, given.model_length, "model"));
+  ATTUNE_RETURN_IF_ERROR(CheckCancelFlag(given.cancel));
+  options.now_ms = given.now_ms;
+  options.deadline_ms = given.deadline_ms;
+  options.without_state = (given.flags & ATTUNE_RANK_WITHOUT_STATE) != 0;
+  options.cancelled = ReadCancelFlag(given.cancel);
+  return options;
+}
+
+absl::StatusOr<std::vector<std::string_view>> ReadIds(const char* const* ids,
+                                                      const size_t* id_lengths,
+                                                      size_t count) {
+  if (count > kMaxRankIds) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "count is ", count, ", at most ", kMaxRankIds, " are taken"));
+  }
+  if (count > 0 && (ids == nullptr || id_lengths == nullptr)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        ids == nullptr ? "ids" : "id_lengths", " is NULL, count is ", count));
+  }
+  std::vector<std::string_view> views(count);
+  size_t total = 0;
+  for (size_t i = 0; i < count; ++i) {
+    total += id_lengths[i];
+    if ((ids[i] == nullptr && id_lengths[i] > 0) ||
+        id_lengths[i] > kMaxInputBytes || total > kMaxInputBytes) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "ids[", i, "]: ", ids[i] == nullptr ? "NULL with length " : "length ",
+          id_lengths[i], ", sum ", total, ", limit ", kMaxInputBytes));
+    }
+    views[i] = std::string_view(ids[i], id_lengths[i]);
+  }
+  return views;
+}
+
+}  // namespace
+}  // namespace attune
+
+using namespace attune;  // NOLINT: the functions below are C's
+
+extern "C" {
+
+int attune_rank(attune_engine* engine, const void* request, size_t request_size,
+                const attune_call_options* options, attune_buffer* response,
+                attune_error* error) {
+  return EngineEntry(engine, error, [&](Engine& open) -> absl::Status {
+    ATTUNE_RETURN_IF_ERROR(CheckResultBuffer(response, "response"));
+    ATTUNE_ASSIGN_OR_RETURN(const attune_call_options call,
+                            ReadCallOptions(options));
+    ATTUNE_ASSIGN_OR_RETURN(
+        const auto message,
+        ParseMessage<v1::RankRequest>(request, request_size, kRankRequestWire));
+    ATTUNE_ASSIGN_OR_RETURN(const v1::RankResponse answer,
+                            RankOne(open, message, call.cancel));
+    return FillBuffer(answer, response);
+  });
+}
+
+int attune_rank_batch(attune_engine* engine, const void* request,
+                      size_t request_size, const attune_call_options* options,
+                      attune_buffer* response, attune_error* error) {
+  return EngineEntry(engine, error, [&](Engine& open) -> absl::Status {
+    ATTUNE_RETURN_IF_ERROR(CheckResultBuffer(response, "response"));
+    ATTUNE_ASSIGN_OR_RETURN(const attune_call_options call,
+                            ReadCallOptions(options));
+    ATTUNE_ASSIGN_OR_RETURN(const auto message,
+                            ParseMessage<v1::RankBatchRequest>(
+                                request, request_size, kRankBatchRequestWire));
+    return FillBuffer(RankMany(open, message, call.cancel), response);
+  });
+}
+
+int attune_rank_ids(attune_engine* engine, const char* user_id,
+                    size_t user_id_length, const char* const* ids,
+                    const size_t* id_lengths, size_t count, float* scores,
+                    const attune_rank_ids_options* options,
+                    attune_error* error) {
+  return EngineEntry(engine, error, [&](Engine& open) -> absl::Status {
+    ATTUNE_ASSIGN_OR_RETURN(const std::string_view user,
+                            ReadString(user_id, user_id_length, "user_id"));
+    ATTUNE_ASSIGN_OR_RETURN(const auto views, ReadIds(ids, id_lengths, count));
+    ATTUNE_ASSIGN_OR_RETURN(const RankIdsOptions call,
+                            ReadRankIdsOptions(options));
+    if (count > 0 && scores == nullptr) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("scores is NULL, count is ", count));
+    }
+    if (count == 0) return absl::OkStatus();
+    return open.RankIds(user, views, {scores, count}, call);
+  });
+}
+
+}  // extern "C"

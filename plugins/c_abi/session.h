@@ -1,0 +1,64 @@
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <utility>
+
+#include "engine/engine.h"
+
+namespace attune {
+
+/// An open engine and the number of calls that run on it. Thread-safe.
+class Session {
+ public:
+  explicit Session(std::unique_ptr<Engine> engine)
+      : engine_(std::move(engine)) {}
+
+  Engine& engine() { return *engine_; }
+
+  void Enter() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    ++calls_;
+  }
+  void Leave() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (--calls_ == 0) idle_.notify_all();
+  }
+
+  /// Waits until no call runs, then destroys the engine. REQUIRES: no Enter()
+  /// can follow, that is, the handle is no longer registered.
+  void Close() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    idle_.wait(lock, [&] { return calls_ == 0; });
+    engine_.reset();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable idle_;
+  int calls_ = 0;
+  std::unique_ptr<Engine> engine_;
+};
+
+/// One running call. Keeps its session alive.
+class SessionCall {
+ public:
+  SessionCall() = default;
+  /// Takes over a session whose Enter() was called.
+  explicit SessionCall(std::shared_ptr<Session> session)
+      : session_(std::move(session)) {}
+  SessionCall(SessionCall&&) = default;
+  SessionCall& operator=(SessionCall&&) = delete;
+  ~SessionCall() {
+    if (session_) session_->Leave();
+  }
+
+  explicit operator bool() const { return session_ != nullptr; }
+  Engine& engine() const { return session_->engine(); }
+
+ private:
+  std::shared_ptr<Session> session_;
+};
+
+}  // namespace attune
