@@ -33,7 +33,8 @@ absl::StatusOr<ColumnMap> ColumnMap::Parse(std::string_view renames,
     }
     new_names.emplace_back(names[0]);
     old_names.emplace_back(names[1]);
-    map.renames_.emplace_back(names[1], names[0]);
+    map.renames_.push_back(
+        {std::string(names[1]), std::string(names[0]), true});
   }
   for (std::string_view name : Split(drops, ',')) {
     if (Contains(old_names, name)) {
@@ -46,9 +47,21 @@ absl::StatusOr<ColumnMap> ColumnMap::Parse(std::string_view renames,
   return map;
 }
 
+void ColumnMap::AddDefaults(const std::map<std::string, std::string>& renames) {
+  for (const auto& [to, from] : renames) {
+    const bool known =
+        Contains(drops_, from) || std::any_of(renames_.begin(), renames_.end(),
+                                              [&](const Rename& rename) {
+                                                return rename.to == to ||
+                                                       rename.from == from;
+                                              });
+    if (!known) renames_.push_back({from, to, false});
+  }
+}
+
 std::string_view ColumnMap::NewName(std::string_view old_name) const {
-  for (const auto& [from, to] : renames_) {
-    if (from == old_name) return to;
+  for (const Rename& rename : renames_) {
+    if (rename.from == old_name) return rename.to;
   }
   return Contains(drops_, old_name) ? std::string_view() : old_name;
 }
@@ -62,8 +75,10 @@ absl::Status ColumnMap::CheckSources(const std::vector<std::string>& columns,
         StrCat(option, ": there is no column \"", name, "\" in ", where,
                "; the columns are: ", absl::StrJoin(columns, ", ")));
   };
-  for (const auto& [from, to] : renames_) {
-    ATTUNE_RETURN_IF_ERROR(check("--map", from));
+  for (const Rename& rename : renames_) {
+    if (rename.required) {
+      ATTUNE_RETURN_IF_ERROR(check("--map", rename.from));
+    }
   }
   for (const std::string& name : drops_) {
     ATTUNE_RETURN_IF_ERROR(check("--drop", name));

@@ -1,8 +1,8 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -22,6 +22,11 @@ class ColumnMap {
   static absl::StatusOr<ColumnMap> Parse(std::string_view renames,
                                          std::string_view drops = {});
 
+  /// Adds renames, new name to old name, for new names that the map does not
+  /// have yet. They apply where their source is there and CheckSources does not
+  /// ask for it: a schema's map speaks of several files.
+  void AddDefaults(const std::map<std::string, std::string>& renames);
+
   /// The name that column `old_name` has for us; empty = dropped. The result
   /// views this map or the argument.
   std::string_view NewName(std::string_view old_name) const;
@@ -34,7 +39,12 @@ class ColumnMap {
                             std::string_view where) const;
 
  private:
-  std::vector<std::pair<std::string, std::string>> renames_;  // old, new
+  struct Rename {
+    std::string from;
+    std::string to;
+    bool required;
+  };
+  std::vector<Rename> renames_;
   std::vector<std::string> drops_;
 };
 

@@ -1,0 +1,149 @@
+#include "engine/ingest/ingest.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "base/status_macros.h"
+#include "base/strings.h"
+#include "engine/ingest/column_inference.h"
+#include "engine/ingest/database_schema.h"
+#include "engine/ingest/file_ingest.h"
+#include "engine/ingest/ingest_journal.h"
+
+namespace attune {
+namespace {
+
+using features::Entity;
+
+struct InputFile {
+  std::string kind;
+  Entity entity;
+  std::string path;
+};
+
+// A file whose past is known.
+struct KnownFile {
+  InputFile input;
+  IngestJournal journal;
+  std::optional<IngestJournal::Place> earlier;
+
+  bool done() const {
+    return earlier.has_value() && earlier->complete && !earlier->by_path;
+  }
+};
+
+std::vector<InputFile> InputFiles(const IngestOptions& options) {
+  std::vector<InputFile> files;
+  for (const std::string& path : options.items) {
+    files.push_back({"items", Entity::kItem, path});
+  }
+  for (const std::string& path : options.users) {
+    files.push_back({"users", Entity::kUser, path});
+  }
+  for (const std::string& path : options.events) {
+    files.push_back({"events", Entity::kEvent, path});
+  }
+  return files;
+}
+
+// Every file can be opened and every name of the map is somewhere.
+absl::Status CheckInputs(const std::vector<InputFile>& files,
+                         const IngestOptions& options) {
+  std::vector<std::string> columns;
+  std::string names;
+  for (const InputFile& file : files) {
+    ATTUNE_ASSIGN_OR_RETURN(const std::vector<std::string> found,
+                            FileColumns(file.path));
+    for (const std::string& column : found) {
+      if (std::find(columns.begin(), columns.end(), column) == columns.end()) {
+        columns.push_back(column);
+      }
+    }
+    names += StrCat(names.empty() ? "" : ", ", file.path);
+  }
+  return options.map.CheckSources(columns, names);
+}
+
+absl::StatusOr<std::vector<KnownFile>> LookUp(storage::Database* database,
+                                              std::vector<InputFile> inputs,
+                                              const IngestOptions& options) {
+  std::vector<KnownFile> files;
+  for (InputFile& input : inputs) {
+    ATTUNE_ASSIGN_OR_RETURN(
+        IngestJournal journal,
+        IngestJournal::Open(database, input.kind, input.path));
+    std::optional<IngestJournal::Place> earlier;
+    if (!options.again) {
+      ATTUNE_ASSIGN_OR_RETURN(earlier, journal.Find());
+    }
+    files.push_back({std::move(input), std::move(journal), earlier});
+  }
+  return files;
+}
+
+// The schema that the rows are read by: declared, stored, and what the files
+// themselves show.
+absl::StatusOr<features::Schema> FindSchema(const std::vector<KnownFile>& files,
+                                            const IngestOptions& options,
+                                            const features::Schema& base,
+                                            IngestSummary* summary) {
+  features::SchemaInferrer inferrer(base);
+  for (const KnownFile& file : files) {
+    if (file.done()) continue;
+    ATTUNE_RETURN_IF_ERROR(ObserveFile(file.input.path, file.input.entity,
+                                       options.map, base,
+                                       options.inference_rows, &inferrer));
+  }
+  features::Schema schema = inferrer.Finish();
+  for (const features::Column& column : schema.columns()) {
+    if (base.Find(column.entity, column.name) == nullptr) {
+      summary->inferred.push_back(column);
+    }
+  }
+  return schema;
+}
+
+}  // namespace
+
+absl::Status IngestFiles(storage::Database* database,
+                         const IngestOptions& caller_options,
+                         IngestSummary* summary) {
+  *summary = IngestSummary();
+  IngestOptions options = caller_options;
+  std::vector<InputFile> inputs = InputFiles(options);
+  ATTUNE_RETURN_IF_ERROR(CheckInputs(inputs, options));
+
+  ATTUNE_ASSIGN_OR_RETURN(const features::Schema stored, LoadSchema(*database));
+  features::Schema base = stored;
+  if (options.schema.has_value()) {
+    ATTUNE_ASSIGN_OR_RETURN(base, MergeSchemas(*options.schema, stored));
+  }
+  options.map.AddDefaults(base.name_map());
+  ATTUNE_ASSIGN_OR_RETURN(const std::vector<KnownFile> files,
+                          LookUp(database, std::move(inputs), options));
+  ATTUNE_ASSIGN_OR_RETURN(const features::Schema schema,
+                          FindSchema(files, options, base, summary));
+
+  // The schema is committed with the first rows that were read by it.
+  storage::WriteGroup group;
+  if (!(schema == stored)) {
+    ATTUNE_RETURN_IF_ERROR(group.PutMeta(kSchemaMetaKey, schema.ToJson()));
+  }
+  for (const KnownFile& file : files) {
+    FileSummary& file_summary = summary->files.emplace_back();
+    file_summary.kind = file.input.kind;
+    file_summary.path = file.input.path;
+    if (file.done()) {
+      file_summary.already_done = file_summary.complete = true;
+      continue;
+    }
+    FileIngest ingest(database, &options, &schema, &file.journal,
+                      &file_summary);
+    ATTUNE_RETURN_IF_ERROR(ingest.Run(file.earlier, &group));
+  }
+  if (!group.empty()) return database->Write(std::move(group), {options.sync});
+  return absl::OkStatus();
+}
+
+}  // namespace attune
