@@ -31,6 +31,7 @@ std::vector<Field> Fields() {
       Plain("batch_tokens", &TrainOptions::batch_tokens),
       Plain("learning_rate", &TrainOptions::learning_rate),
       Plain("warmup_steps", &TrainOptions::warmup_steps),
+      Plain("final_rate", &TrainOptions::final_rate),
       Plain("weight_decay", &TrainOptions::weight_decay),
       Plain("dropout", &TrainOptions::dropout),
       Plain("id_dropout", &TrainOptions::id_dropout),

@@ -16,6 +16,7 @@ struct TrainOptions {
   int batch_tokens = 2048;  ///< history rows per step
   float learning_rate = 1e-3f;
   int warmup_steps = 100;
+  float final_rate = 0.1f;  ///< where the cosine ends, as a share of the rate
   float weight_decay = 0.01f;
   float dropout = 0.2f;
   float id_dropout = 0.1f;  ///< items that a step sees by text alone

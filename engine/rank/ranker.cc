@@ -1,0 +1,252 @@
+#include "engine/rank/ranker.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "attention/modules/row_ops.h"
+#include "base/parallel.h"
+#include "base/status_macros.h"
+#include "base/strings.h"
+#include "engine/rank/inline_items.h"
+
+namespace attune {
+namespace {
+
+/// How far a golden score may lie from the trainer's: other instruction sets
+/// sum in another order, and bf16 rounds every product's operands.
+constexpr float kGoldenBoundF32 = 2e-3f;
+constexpr float kGoldenBoundBf16 = 0.25f;
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Ranker>> Ranker::Create(
+    std::shared_ptr<const Model> model) {
+  ATTUNE_ASSIGN_OR_RETURN(ValueFormula formula,
+                          ValueFormula::Compile(model->config().value_formula,
+                                                model->config().tasks));
+  return std::unique_ptr<Ranker>(
+      new Ranker(std::move(model), std::move(formula)));
+}
+
+absl::Status Ranker::UpdateProfile(ExecutionContext& context,
+                                   const Request& request,
+                                   ItemResolver& resolver,
+                                   const KeptState& kept) const {
+  const v1::History& history = *request.history;
+  if (kept.profile_count == history.count() &&
+      kept.profile_epoch == history.epoch()) {
+    return absl::OkStatus();
+  }
+  const features::Pipeline& pipeline = model_->pipeline();
+  const int64_t stored = history.events_size();
+  const int64_t newest = std::min<int64_t>(stored, pipeline.profile_events());
+  std::span<std::string_view> ids =
+      context.workspace.Allocate<std::string_view>(newest);
+  for (int64_t i = 0; i < newest; ++i) {
+    ids[i] = history.events(static_cast<int>(stored - newest + i)).item_id();
+  }
+  std::vector<std::shared_ptr<const ModelItem>> items(newest);
+  ATTUNE_RETURN_IF_ERROR(resolver.Resolve(context, ids, items));
+  kept.profile.Clear();
+  for (int64_t i = 0; i < newest; ++i) {
+    pipeline.AddToProfile(items[i]->features,
+                          history.events(static_cast<int>(stored - newest + i)),
+                          &kept.profile);
+  }
+  kept.profile.set_history_count(history.count());
+  kept.profile_count = history.count();
+  kept.profile_epoch = history.epoch();
+  return absl::OkStatus();
+}
+
+absl::Status Ranker::Begin(ExecutionContext& context, const Request& request,
+                           ItemResolver& resolver, const KeptState& kept,
+                           Session& session) const {
+  const ModelConfig& config = model_->config();
+  const v1::History& history = *request.history;
+  Workspace& workspace = context.workspace;
+  const int64_t stored = history.events_size();
+  const int64_t count = std::max<int64_t>(history.count(), stored);
+  const int64_t anchor = config.Anchor(count);
+  // Events before the kept ones are gone; a model whose window is wider than
+  // what the database keeps sees what there is.
+  const int64_t begin = std::max<int64_t>(0, anchor - (count - stored));
+  const int64_t length = stored - begin;
+
+  UserState& state = kept.state;
+  if (state.anchor() != anchor || state.epoch() != history.epoch() ||
+      state.final_rows() > std::max<int64_t>(length - 1, 0)) {
+    state.Reset(anchor, history.epoch());
+  }
+  const int64_t reused = state.final_rows();
+
+  std::span<WindowEvent> events = workspace.Allocate<WindowEvent>(length);
+  for (int64_t i = 0; i < length; ++i) {
+    const v1::HistoryEvent& event = history.events(static_cast<int>(begin + i));
+    events[i] = {model_->ActionIndex(event.action()), event.has_time(),
+                 event.sort_key()};
+  }
+  const int64_t fresh = length - reused;
+  MatrixView new_x = workspace.Matrix(fresh, config.width);
+  if (fresh > 0) {
+    std::span<std::string_view> ids =
+        workspace.Allocate<std::string_view>(fresh);
+    for (int64_t i = 0; i < fresh; ++i) {
+      ids[i] = history.events(static_cast<int>(begin + reused + i)).item_id();
+    }
+    std::vector<std::shared_ptr<const ModelItem>> items(fresh);
+    ATTUNE_RETURN_IF_ERROR(resolver.Resolve(context, ids, items));
+    for (int64_t i = 0; i < fresh; ++i) {
+      std::memcpy(new_x.row(i), items[i]->x.data(),
+                  sizeof(float) * config.width);
+    }
+  }
+  ATTUNE_RETURN_IF_ERROR(UpdateProfile(context, request, resolver, kept));
+
+  const v1::User no_record;
+  session.user_features = model_->pipeline().EncodeUser(
+      request.user != nullptr ? *request.user : no_record);
+  session.has_time = config.use_time;
+  model_->pipeline().PrepareRequest(session.user_features, kept.profile,
+                                    request.now_ms, session.has_time,
+                                    &session.request_features);
+  std::span<float> clock = workspace.Allocate<float>(kClockFeatures);
+  features::Pipeline::ContextFeatures(request.now_ms, session.has_time, clock);
+  RequestContext request_context;
+  request_context.now_ms = request.now_ms;
+  request_context.has_time = session.has_time;
+  request_context.clock = clock;
+  request_context.user_tokens = session.user_features.tokens;
+  session.user = workspace.Allocate<float>(config.width);
+  absl::StatusOr<Scorer::Encoded> encoded = model_->scorer().Encode(
+      context, state, events, new_x, request_context, session.user);
+  if (!encoded.ok()) {
+    // Rows may be half written: nothing of them is kept.
+    state.Reset(anchor, history.epoch());
+    return encoded.status();
+  }
+  session.encoded = *encoded;
+  session.kept = &kept;
+  session.window_events = length;
+  session.window_begin = begin;
+  session.reused_rows = reused;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Ranker::Scores> Ranker::Score(
+    ExecutionContext& context, const Session& session,
+    std::span<const std::shared_ptr<const ModelItem>> items,
+    std::span<const v1::Counters* const> counters,
+    const ValueFormula* formula) const {
+  const ModelConfig& config = model_->config();
+  Workspace& workspace = context.workspace;
+  const int64_t count = static_cast<int64_t>(items.size());
+  const int64_t tasks = static_cast<int64_t>(config.tasks.size());
+  Scores scores;
+  scores.x = workspace.Matrix(count, config.width);
+  scores.q = workspace.Matrix(count, config.width);
+  scores.match = workspace.Allocate<float>(count);
+  scores.fusion = workspace.Matrix(count, tasks);
+  scores.logits = workspace.Matrix(tasks, count);
+  scores.score = workspace.Allocate<double>(count);
+  MatrixView dense = workspace.Matrix(count, config.dense_width);
+  const bool fused = config.fusion_mode != FusionMode::kNone;
+  for (int64_t i = 0; i < count; ++i) {
+    std::memcpy(scores.x.row(i), items[i]->x.data(),
+                sizeof(float) * config.width);
+    std::memcpy(scores.q.row(i), items[i]->q.data(),
+                sizeof(float) * config.width);
+    if (fused) {
+      model_->pipeline().CandidateFeatures(
+          items[i]->features, counters[i], session.kept->profile,
+          session.request_features, dense.row_span(i));
+    }
+  }
+  ATTUNE_RETURN_IF_ERROR(context.CheckProgress());
+  const Scorer& scorer = model_->scorer();
+  scorer.Match(session.user, scores.x, scores.match);
+  ATTUNE_RETURN_IF_ERROR(scorer.Fuse(
+      context, session.kept->state, session.encoded, session.user,
+      {scores.x, scores.q, dense}, config.fusion_mode, scores.fusion));
+  scorer.Logits(scores.match, scores.fusion, scores.logits);
+  (formula != nullptr ? *formula : formula_)
+      .Evaluate(scores.logits, scores.score);
+  return scores;
+}
+
+absl::Status Ranker::Attention(ExecutionContext& context,
+                               const Session& session, ConstMatrixView q,
+                               MatrixView weights) const {
+  return model_->scorer().Attention(context, session.kept->state,
+                                    session.encoded, q, weights);
+}
+
+absl::StatusOr<std::vector<float>> Ranker::ScoreInline(
+    const v1::RankRequest& request) const {
+  ExecutionContext context;
+  std::vector<float> result;
+  absl::Status status;
+  RunSerial([&] {
+    status = [&]() -> absl::Status {
+      ATTUNE_ASSIGN_OR_RETURN(auto items,
+                              InlineItems::Create(*model_, context, request));
+      KeptState kept(model_->config());
+      kept.state.Reset(-1, -1);
+      Session session;
+      Request inner;
+      inner.history = &request.inline_history();
+      inner.user = &request.inline_user();
+      inner.now_ms = request.now_ms();
+      ATTUNE_RETURN_IF_ERROR(Begin(context, inner, *items, kept, session));
+      std::vector<std::string_view> ids;
+      for (const v1::Item& item : request.candidates()) {
+        ids.push_back(item.item_id());
+      }
+      std::vector<std::shared_ptr<const ModelItem>> candidates(ids.size());
+      ATTUNE_RETURN_IF_ERROR(items->Resolve(context, ids, candidates));
+      const std::vector<const v1::Counters*> no_counters(ids.size(), nullptr);
+      ATTUNE_ASSIGN_OR_RETURN(Scores scores, Score(context, session, candidates,
+                                                   no_counters, nullptr));
+      result.assign(scores.score.begin(), scores.score.end());
+      return absl::OkStatus();
+    }();
+  });
+  if (!status.ok()) return status;
+  return result;
+}
+
+absl::Status Ranker::CheckGolden() const {
+  if (model_->golden().empty()) return absl::OkStatus();
+  v1::Golden golden;
+  if (!golden.ParseFromString(model_->golden())) {
+    return absl::DataLossError("golden.pb: not a golden message");
+  }
+  const float bound =
+      model_->config().precision == "bf16" ? kGoldenBoundBf16 : kGoldenBoundF32;
+  for (int c = 0; c < golden.cases_size(); ++c) {
+    const v1::GoldenCase& golden_case = golden.cases(c);
+    ATTUNE_ASSIGN_OR_RETURN(std::vector<float> scores,
+                            ScoreInline(golden_case.request()));
+    if (golden_case.scores_size() != static_cast<int>(scores.size())) {
+      return absl::DataLossError(
+          StrCat("golden.pb: case ", c, " has ", golden_case.scores_size(),
+                 " scores for ", scores.size(), " candidates"));
+    }
+    for (size_t i = 0; i < scores.size(); ++i) {
+      const float want = golden_case.scores(static_cast<int>(i));
+      if (!(std::abs(scores[i] - want) <= bound)) {
+        return absl::FailedPreconditionError(StrCat(
+            "model ", model_->version(), " does not reproduce its golden ",
+            "request ", c, ": candidate \"",
+            golden_case.request().candidates(static_cast<int>(i)).item_id(),
+            "\" scores ", scores[i], ", the trainer had ", want, " (bound ",
+            bound, "): the model is refused"));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace attune

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "engine/model/model.h"
+#include "engine/rank/item_resolver.h"
+#include "engine/rank/kept_state.h"
+#include "engine/rank/value_formula.h"
+#include "proto/attune.pb.h"
+
+namespace attune {
+
+/// Scores candidates for one user with one model: history in, logits and
+/// scores out. Knows no database; what it needs comes from an ItemResolver.
+/// Immutable and thread-safe; a call holds the user's KeptState. Enter through
+/// RunSerial().
+class Ranker {
+ public:
+  static absl::StatusOr<std::unique_ptr<Ranker>> Create(
+      std::shared_ptr<const Model> model);
+
+  const Model& model() const { return *model_; }
+  const std::shared_ptr<const Model>& shared_model() const { return model_; }
+  const ValueFormula& value_formula() const { return formula_; }
+
+  struct Request {
+    const v1::History* history = nullptr;
+    const v1::User* user = nullptr;  ///< null: no record
+    int64_t now_ms = 0;
+  };
+  /// A user made ready: the state is encoded up to the request's time. Lives in
+  /// the context's workspace; the KeptState must stay locked meanwhile.
+  struct Session {
+    KeptState const* kept = nullptr;
+    Scorer::Encoded encoded;
+    std::span<float> user;      ///< u [D]
+    int64_t window_events = 0;  ///< encoded events
+    int64_t window_begin = 0;   ///< index in history->events()
+    int64_t reused_rows = 0;    ///< rows that were kept: > 0 is warm
+    bool has_time = false;
+    features::UserFeatures user_features;
+    features::RequestFeatures request_features;
+  };
+  /// Brings `kept` (locked by the caller) up to the history and the time.
+  absl::Status Begin(ExecutionContext& context, const Request& request,
+                     ItemResolver& resolver, const KeptState& kept,
+                     Session& session) const;
+
+  /// Outputs of one scoring, in the context's workspace, by candidate.
+  struct Scores {
+    std::span<double> score;  ///< [C] the value formula
+    MatrixView logits;        ///< [tasks, C]
+    std::span<float> match;   ///< [C]
+    MatrixView fusion;        ///< [C, tasks]
+    MatrixView x;             ///< [C, D]
+    MatrixView q;             ///< [C, D]
+  };
+  /// counters[i] may be null. `formula` null: the model's own.
+  absl::StatusOr<Scores> Score(
+      ExecutionContext& context, const Session& session,
+      std::span<const std::shared_ptr<const ModelItem>> items,
+      std::span<const v1::Counters* const> counters,
+      const ValueFormula* formula) const;
+
+  /// The share of every history event of the window in the candidates'
+  /// attention, [C, window_events]; rows sum to at most 1. Uses the decoder
+  /// where it takes part in the score, else the product of item vectors.
+  absl::Status Attention(ExecutionContext& context, const Session& session,
+                         ConstMatrixView q, MatrixView weights) const;
+
+  /// Answers the model's golden requests and compares; FailedPrecondition with
+  /// the first score that differs by more than the precision's bound.
+  absl::Status CheckGolden() const;
+  /// Scores of a self-contained request (inline history, records and time).
+  absl::StatusOr<std::vector<float>> ScoreInline(
+      const v1::RankRequest& request) const;
+
+ private:
+  Ranker(std::shared_ptr<const Model> model, ValueFormula formula)
+      : model_(std::move(model)), formula_(std::move(formula)) {}
+  absl::Status UpdateProfile(ExecutionContext& context, const Request& request,
+                             ItemResolver& resolver,
+                             const KeptState& kept) const;
+
+  std::shared_ptr<const Model> model_;
+  ValueFormula formula_;
+};
+
+}  // namespace attune
