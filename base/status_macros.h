@@ -6,14 +6,17 @@
 // Early return on error, the one control-flow macro of the project:
 //   ATTUNE_RETURN_IF_ERROR(DoIt());
 //   ATTUNE_ASSIGN_OR_RETURN(Row row, ReadRow());
-#define ATTUNE_RETURN_IF_ERROR(expr)                 \
-  do {                                               \
-    absl::Status attune_status_ = (expr);            \
-    if (!attune_status_.ok()) return attune_status_; \
-  } while (false)
-
 #define ATTUNE_CONCAT_INNER_(a, b) a##b
 #define ATTUNE_CONCAT_(a, b) ATTUNE_CONCAT_INNER_(a, b)
+
+#define ATTUNE_RETURN_IF_ERROR(expr) \
+  ATTUNE_RETURN_IF_ERROR_IMPL_(ATTUNE_CONCAT_(attune_status_, __LINE__), expr)
+#define ATTUNE_RETURN_IF_ERROR_IMPL_(tmp, expr) \
+  do {                                          \
+    absl::Status tmp = (expr);                  \
+    if (!tmp.ok()) return tmp;                  \
+  } while (false)
+
 #define ATTUNE_ASSIGN_OR_RETURN(lhs, expr)                                  \
   ATTUNE_ASSIGN_OR_RETURN_IMPL_(ATTUNE_CONCAT_(attune_statusor_, __LINE__), \
                                 lhs, expr)

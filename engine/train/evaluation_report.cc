@@ -1,0 +1,55 @@
+#include "engine/train/evaluation_report.h"
+
+#include <utility>
+
+#include "base/status_macros.h"
+#include "engine/train/baselines.h"
+#include "engine/train/metrics.h"
+
+namespace attune {
+
+const EvaluationRow* EvaluationReport::Find(std::string_view name) const {
+  for (const EvaluationRow& row : rows) {
+    if (row.name == name) return &row;
+  }
+  return nullptr;
+}
+
+EvaluationRow MakeEvaluationRow(std::string name, std::string setting,
+                                std::span<const double> ranks_all,
+                                std::span<const double> ranks_unseen,
+                                std::span<const int> ks) {
+  EvaluationRow row;
+  row.name = std::move(name);
+  row.setting = std::move(setting);
+  const RankingMetrics all = SummarizeRanks(ranks_all, ks);
+  const RankingMetrics unseen = SummarizeRanks(ranks_unseen, ks);
+  for (size_t i = 0; i < ks.size(); ++i) {
+    EvaluationRow::AtK at;
+    at.k = ks[i];
+    at.hit_rate_all = all.at_k[i].hit_rate.value;
+    at.ndcg_all = all.at_k[i].ndcg.value;
+    at.hit_rate_unseen = unseen.at_k[i].hit_rate.value;
+    at.ndcg_unseen = unseen.at_k[i].ndcg.value;
+    at.ndcg_unseen_error = unseen.at_k[i].ndcg.standard_error;
+    row.at_k.push_back(at);
+  }
+  return row;
+}
+
+absl::StatusOr<std::vector<EvaluationRow>> BaselineRows(
+    const Split& split, std::span<const int> ks,
+    const ExecutionContext& context, ThreadPool& pool) {
+  ATTUNE_ASSIGN_OR_RETURN(std::vector<BaselineResult> baselines,
+                          EvaluateBaselines(split, {}, context, pool));
+  std::vector<EvaluationRow> rows;
+  for (const BaselineResult& baseline : baselines) {
+    rows.push_back(MakeEvaluationRow(
+        baseline.name,
+        baseline.name == "popularity" ? "" : KnnSettingText(baseline.setting),
+        baseline.ranks_all, baseline.ranks_unseen, ks));
+  }
+  return rows;
+}
+
+}  // namespace attune

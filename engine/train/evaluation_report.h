@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/parallel.h"
+#include "engine/train/evaluator.h"
+#include "engine/train/split.h"
+
+namespace attune {
+
+/// One ranker's test metrics: a row of the table that train and evaluate print.
+struct EvaluationRow {
+  std::string name;
+  std::string setting;
+  struct AtK {
+    int k = 0;
+    double hit_rate_all = 0, ndcg_all = 0;
+    double hit_rate_unseen = 0, ndcg_unseen = 0;
+    double ndcg_unseen_error = 0;  ///< standard error
+  };
+  std::vector<AtK> at_k;
+};
+
+struct EvaluationReport {
+  std::string protocol;
+  int64_t cases = 0;
+  int32_t candidates = 0;
+  std::vector<EvaluationRow> rows;
+
+  /// Null where there is no row of that name.
+  const EvaluationRow* Find(std::string_view name) const;
+};
+
+/// A row from the ranks of the test targets.
+EvaluationRow MakeEvaluationRow(std::string name, std::string setting,
+                                std::span<const double> ranks_all,
+                                std::span<const double> ranks_unseen,
+                                std::span<const int> ks);
+
+/// Popularity and both kNN rows of a split.
+absl::StatusOr<std::vector<EvaluationRow>> BaselineRows(
+    const Split& split, std::span<const int> ks,
+    const ExecutionContext& context, ThreadPool& pool);
+
+}  // namespace attune

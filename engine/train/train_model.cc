@@ -1,0 +1,239 @@
+#include "engine/train/train_model.h"
+
+#include <unistd.h>
+
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/status_macros.h"
+#include "base/strings.h"
+#include "engine/train/checkpoint.h"
+#include "engine/train/golden.h"
+#include "engine/train/training_set.h"
+#include "features/hash.h"
+
+namespace attune {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kReportKs[] = {10, 50};
+constexpr const char* kModeNames[] = {"none", "features", "full"};
+
+/// What a checkpoint must agree with to be continued.
+std::string Identity(const TrainingSet& set, const ModelConfig& config,
+                     const TrainOptions& options) {
+  return StrCat(set.dataset->Fingerprint(), "\n", config.ToJson(), "\n",
+                options.ToJson());
+}
+
+absl::Status SaveCheckpoint(const std::string& path,
+                            const std::string& identity,
+                            const TrainerState& state) {
+  const int64_t numbers[] = {state.stage, state.epoch, state.step,
+                             state.stale_epochs};
+  CheckpointWriter writer;
+  writer.Add("identity", std::string_view(identity));
+  writer.Add("numbers", std::string_view(reinterpret_cast<const char*>(numbers),
+                                         sizeof(numbers)));
+  writer.Add("best_metric",
+             std::string_view(reinterpret_cast<const char*>(&state.best_metric),
+                              sizeof(double)));
+  writer.Add("values", std::span<const float>(state.values));
+  writer.Add("best_values", std::span<const float>(state.best_values));
+  writer.Add("first_moment", std::span<const float>(state.first_moment));
+  writer.Add("second_moment", std::span<const float>(state.second_moment));
+  return writer.Save(path);
+}
+
+absl::Status LoadCheckpoint(const std::string& path,
+                            const std::string& identity, TrainerState& state) {
+  absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Load(path);
+  if (absl::IsNotFound(checkpoint.status())) return absl::OkStatus();
+  ATTUNE_RETURN_IF_ERROR(checkpoint.status());
+  ATTUNE_ASSIGN_OR_RETURN(std::string_view saved,
+                          checkpoint->Bytes("identity"));
+  if (saved != identity) {
+    return absl::FailedPreconditionError(
+        StrCat(path, ": was made with other data or another configuration; ",
+               "train without --resume to start anew"));
+  }
+  int64_t numbers[4];
+  ATTUNE_ASSIGN_OR_RETURN(std::string_view bytes, checkpoint->Bytes("numbers"));
+  ATTUNE_ASSIGN_OR_RETURN(std::string_view metric,
+                          checkpoint->Bytes("best_metric"));
+  if (bytes.size() != sizeof(numbers) || metric.size() != sizeof(double)) {
+    return absl::DataLossError(StrCat(path, ": progress has a wrong size"));
+  }
+  std::memcpy(numbers, bytes.data(), sizeof(numbers));
+  std::memcpy(&state.best_metric, metric.data(), sizeof(double));
+  state.stage = static_cast<int>(numbers[0]);
+  state.epoch = static_cast<int>(numbers[1]);
+  state.step = numbers[2];
+  state.stale_epochs = static_cast<int>(numbers[3]);
+  ATTUNE_ASSIGN_OR_RETURN(state.values, checkpoint->Floats("values"));
+  ATTUNE_ASSIGN_OR_RETURN(state.best_values, checkpoint->Floats("best_values"));
+  ATTUNE_ASSIGN_OR_RETURN(state.first_moment,
+                          checkpoint->Floats("first_moment"));
+  ATTUNE_ASSIGN_OR_RETURN(state.second_moment,
+                          checkpoint->Floats("second_moment"));
+  return absl::OkStatus();
+}
+
+/// The fusion part and weight with the best validation NDCG@10; none unless one
+/// is better than the match term alone.
+absl::StatusOr<FusionChoice> ChooseFusion(Trainer& trainer,
+                                          std::span<const float> values,
+                                          bool trained) {
+  std::vector<FusionChoice> choices = {{}};
+  if (trained) {
+    for (FusionMode mode : {FusionMode::kFeatures, FusionMode::kFull}) {
+      for (float weight : {0.25f, 0.5f, 0.75f, 1.0f, 1.25f}) {
+        choices.push_back({mode, weight});
+      }
+    }
+  }
+  ATTUNE_ASSIGN_OR_RETURN(std::vector<double> metrics,
+                          trainer.Validate(values, choices));
+  size_t best = 0;
+  for (size_t i = 1; i < choices.size(); ++i) {
+    if (metrics[i] > metrics[best]) best = i;
+  }
+  return choices[best];
+}
+
+absl::StatusOr<EvaluationRow> ModelRow(Trainer& trainer, const Split& split,
+                                       std::span<const float> values,
+                                       const std::string& name,
+                                       const FusionChoice& choice) {
+  ATTUNE_ASSIGN_OR_RETURN(auto ranks,
+                          trainer.Rank(values, split.test(), {&choice, 1}));
+  std::vector<double> all, unseen;
+  for (const TargetRanks& rank : ranks[0]) {
+    all.push_back(rank.all);
+    unseen.push_back(rank.unseen);
+  }
+  return MakeEvaluationRow(
+      name,
+      choice.weight == 0 ? ""
+                         : StrCat(kModeNames[static_cast<int>(choice.mode)],
+                                  " x ", choice.weight),
+      all, unseen, kReportKs);
+}
+
+Json ReportJson(const EvaluationReport& report) {
+  Json rows = Json::array();
+  for (const EvaluationRow& row : report.rows) {
+    Json metrics = Json::array();
+    for (const EvaluationRow::AtK& at : row.at_k) {
+      metrics.push_back({{"k", at.k},
+                         {"hit_rate_all", at.hit_rate_all},
+                         {"ndcg_all", at.ndcg_all},
+                         {"hit_rate_unseen", at.hit_rate_unseen},
+                         {"ndcg_unseen", at.ndcg_unseen},
+                         {"ndcg_unseen_standard_error", at.ndcg_unseen_error}});
+    }
+    rows.push_back(
+        {{"name", row.name}, {"setting", row.setting}, {"metrics", metrics}});
+  }
+  return {{"protocol", report.protocol},
+          {"cases", report.cases},
+          {"candidates", report.candidates},
+          {"rows", rows}};
+}
+
+}  // namespace
+
+absl::StatusOr<TrainModelResult> TrainModel(storage::Database& database,
+                                            const TrainModelOptions& options) {
+  const int64_t start = MonotonicNs();
+  ExecutionContext context;
+  context.cancelled = options.cancelled;
+  TrainOptions training = options.config.training;
+  SplitOptions split_options = options.split;
+  split_options.min_positives = training.min_positives;
+  ATTUNE_ASSIGN_OR_RETURN(auto set,
+                          LoadTrainingSet(database, split_options, context));
+  ModelConfig config = options.config.model;
+  FitConfig(*set, config);
+  ATTUNE_ASSIGN_OR_RETURN(auto backend, MakeBackend(options.backend));
+  ThreadPool pool(training.threads);
+  ATTUNE_ASSIGN_OR_RETURN(
+      auto trainer,
+      Trainer::Create(config, training, *backend, set->DataFor(config), pool));
+
+  const std::string checkpoint = options.output + ".checkpoint";
+  const std::string identity = Identity(*set, config, training);
+  TrainerState state;
+  if (options.resume) {
+    ATTUNE_RETURN_IF_ERROR(LoadCheckpoint(checkpoint, identity, state));
+  }
+  ATTUNE_RETURN_IF_ERROR(trainer->Run(
+      state,
+      [&](const EpochReport& report, const TrainerState& now) -> absl::Status {
+        ATTUNE_RETURN_IF_ERROR(SaveCheckpoint(checkpoint, identity, now));
+        if (options.on_epoch) options.on_epoch(report);
+        return context.CheckProgress();
+      }));
+
+  TrainModelResult result;
+  const bool with_decoder = training.decoder_epochs > 0;
+  ATTUNE_ASSIGN_OR_RETURN(result.fusion,
+                          ChooseFusion(*trainer, state.values, with_decoder));
+  config.fusion_mode = result.fusion.mode;
+  config.fusion_weight = result.fusion.weight;
+
+  EvaluationReport& report = result.report;
+  report.protocol = std::string(ProtocolName(split_options.protocol));
+  report.cases = static_cast<int64_t>(set->split->test().size());
+  report.candidates = static_cast<int32_t>(set->split->candidates().size());
+  ATTUNE_ASSIGN_OR_RETURN(report.rows,
+                          BaselineRows(*set->split, kReportKs, context, pool));
+  struct Variant {
+    const char* name;
+    FusionChoice choice;
+  };
+  std::vector<Variant> variants = {{"match only", {}}};
+  if (with_decoder) {
+    const float weight = result.fusion.weight > 0 ? result.fusion.weight : 1.0f;
+    variants.push_back({"+ features", {FusionMode::kFeatures, weight}});
+    variants.push_back({"+ decoder", {FusionMode::kFull, weight}});
+  }
+  variants.push_back({"model", result.fusion});
+  for (const Variant& variant : variants) {
+    ATTUNE_ASSIGN_OR_RETURN(EvaluationRow row,
+                            ModelRow(*trainer, *set->split, state.values,
+                                     variant.name, variant.choice));
+    report.rows.push_back(std::move(row));
+  }
+
+  Model::Parts parts;
+  parts.config = config;
+  parts.pipeline_json = set->pipeline->ToJson();
+  parts.schema_json = set->schema.ToJson();
+  for (int32_t i = 0; i < set->dataset->items().size(); ++i) {
+    parts.item_ids.emplace_back(set->dataset->items().name(i));
+  }
+  parts.values = state.values;
+  ATTUNE_ASSIGN_OR_RETURN(parts.golden,
+                          MakeGolden(database, *set, parts, options.backend));
+  result.seconds = static_cast<double>(MonotonicNs() - start) * 1e-9;
+  Json report_json = {{"data",
+                       {{"fingerprint", set->dataset->Fingerprint()},
+                        {"users", set->dataset->users().size()},
+                        {"items", set->dataset->items().size()},
+                        {"interactions", set->dataset->interaction_count()},
+                        {"impressions", set->dataset->impression_count()}}},
+                      {"training", Json::parse(training.ToJson())},
+                      {"parameters", trainer->network().layout().size()},
+                      {"evaluation", ReportJson(report)},
+                      {"seconds", result.seconds}};
+  parts.report_json = report_json.dump(2) + "\n";
+  ATTUNE_ASSIGN_OR_RETURN(result.version, Model::Save(parts, options.output));
+  ::unlink(checkpoint.c_str());
+  return result;
+}
+
+}  // namespace attune

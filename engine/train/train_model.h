@@ -1,0 +1,44 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "engine/train/evaluation_report.h"
+#include "engine/train/options.h"
+#include "engine/train/split.h"
+#include "engine/train/trainer.h"
+#include "storage/database.h"
+
+namespace attune {
+
+struct TrainModelOptions {
+  std::string output;  ///< the model directory to publish to
+  TrainConfig config;
+  SplitOptions split;
+  std::string backend;  ///< see MakeBackend
+  /// Go on from `<output>.checkpoint`, where there is one for the same data and
+  /// configuration; without it an old checkpoint is overwritten.
+  bool resume = false;
+  const std::atomic<bool>* cancelled = nullptr;
+  /// Called after each epoch; may be empty.
+  std::function<void(const EpochReport&)> on_epoch;
+};
+
+struct TrainModelResult {
+  std::string version;
+  EvaluationReport report;  ///< on the held-out test targets
+  FusionChoice fusion;      ///< chosen on validation
+  double seconds = 0;
+};
+
+/// Trains on a database's logs and writes a model directory: reads and encodes
+/// the data, trains both stages, chooses on validation which parts of the
+/// fusion help, evaluates the held-out targets beside popularity and kNN, and
+/// adds golden requests. A checkpoint is written after every epoch and removed
+/// at the end. Cancelled when asked to stop: the checkpoint stays.
+absl::StatusOr<TrainModelResult> TrainModel(storage::Database& database,
+                                            const TrainModelOptions& options);
+
+}  // namespace attune
