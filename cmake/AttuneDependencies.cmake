@@ -44,9 +44,12 @@ endif()
 get_filename_component(ATTUNE_DNNL_LIBDIR "${_attune_dnnl_location}" DIRECTORY)
 add_library(attune_dnnl INTERFACE)
 target_link_libraries(attune_dnnl INTERFACE DNNL::dnnl)
+# As link options, since CMake drops repeated flags among libraries, and with
+# them the effect on the second library (Debian's linker drops what it thinks is
+# not needed).
 foreach(_lib libimf.so libintlc.so.5)
   if(EXISTS "${ATTUNE_DNNL_LIBDIR}/${_lib}")
-    target_link_libraries(attune_dnnl INTERFACE
-      "-Wl,--no-as-needed" "${ATTUNE_DNNL_LIBDIR}/${_lib}" "-Wl,--as-needed")
+    target_link_options(attune_dnnl INTERFACE
+      "LINKER:--push-state,--no-as-needed,${ATTUNE_DNNL_LIBDIR}/${_lib},--pop-state")
   endif()
 endforeach()
