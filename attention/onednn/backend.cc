@@ -1,6 +1,8 @@
 #include "attention/backend.h"
 
-#include "absl/status/status.h"
+#include "attention/onednn/operations.h"
+#include "attention/op_checks.h"
+#include "base/status_macros.h"
 
 namespace attune {
 namespace {
@@ -10,32 +12,38 @@ class OneDnnBackend final : public Backend {
   std::string_view name() const override { return "onednn"; }
 
   absl::StatusOr<std::unique_ptr<Linear>> CreateLinear(
-      const LinearSpec&) const override {
-    return absl::UnimplementedError("no linear layer yet");
+      const LinearSpec& spec) const override {
+    ATTUNE_RETURN_IF_ERROR(CheckLinearSpec(spec));
+    return MakeOneDnnLinear(spec);
   }
   absl::StatusOr<std::unique_ptr<LayerNorm>> CreateLayerNorm(
-      int64_t) const override {
-    return absl::UnimplementedError("no layer norm yet");
+      int64_t width) const override {
+    ATTUNE_RETURN_IF_ERROR(CheckWidth(width));
+    return MakeVectorLayerNorm(width);
   }
   absl::StatusOr<std::unique_ptr<Attention>> CreateAttention(
-      const AttentionSpec&) const override {
-    return absl::UnimplementedError("no attention yet");
+      const AttentionSpec& spec) const override {
+    ATTUNE_RETURN_IF_ERROR(CheckAttentionSpec(spec));
+    return MakeVectorAttention(spec);
   }
   absl::StatusOr<std::unique_ptr<AttentionPooling>> CreateAttentionPooling(
-      int64_t, int) const override {
-    return absl::UnimplementedError("no attention pooling yet");
+      int64_t width, int heads) const override {
+    ATTUNE_RETURN_IF_ERROR(CheckPoolingHeads(width, heads));
+    return MakeVectorAttentionPooling(width, heads);
   }
   absl::StatusOr<std::unique_ptr<Activation>> CreateActivation(
-      ActivationKind) const override {
-    return absl::UnimplementedError("no activation yet");
+      ActivationKind kind) const override {
+    return MakeVectorActivation(kind);
   }
   absl::StatusOr<std::unique_ptr<CrossEntropy>> CreateCrossEntropy(
-      int64_t) const override {
-    return absl::UnimplementedError("no cross-entropy yet");
+      int64_t width) const override {
+    ATTUNE_RETURN_IF_ERROR(CheckWidth(width));
+    return MakeVectorCrossEntropy(width);
   }
   absl::StatusOr<std::unique_ptr<MatmulTransposed>> CreateMatmulTransposed(
-      int64_t) const override {
-    return absl::UnimplementedError("no product yet");
+      int64_t width) const override {
+    ATTUNE_RETURN_IF_ERROR(CheckWidth(width));
+    return MakeVectorMatmulTransposed(width);
   }
 };
 

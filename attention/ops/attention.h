@@ -51,9 +51,9 @@ struct AttentionInput {
 int TimeBucket(int64_t difference_ms, int buckets);
 
 struct AttentionGradients {
-  MatrixView dq, dk, dv;     ///< added to; zero them first
-  MatrixView dposition_bias; ///< added to; may be empty
-  MatrixView dtime_bias;     ///< added to; may be empty
+  MatrixView dq, dk, dv;      ///< added to; zero them first
+  MatrixView dposition_bias;  ///< added to; may be empty
+  MatrixView dtime_bias;      ///< added to; may be empty
 };
 
 /// Multi-head softmax attention (Vaswani et al. 2017, section 3.2):

@@ -14,11 +14,11 @@ namespace attune {
 /// logit[i, c] = scale * rows_i · classes_c + class_bias[c];
 /// loss = sum_i weight_i (logsumexp_c logit[i, c] - logit[i, target_i]).
 struct CrossEntropyInput {
-  ConstMatrixView rows;                ///< [M, D]
-  ConstMatrixView classes;             ///< [N, D]
-  std::span<const float> class_bias;   ///< [N] or empty
-  std::span<const int32_t> targets;    ///< [M], in [0, N)
-  std::span<const float> weights;      ///< [M] or empty (all 1)
+  ConstMatrixView rows;               ///< [M, D]
+  ConstMatrixView classes;            ///< [N, D]
+  std::span<const float> class_bias;  ///< [N] or empty
+  std::span<const int32_t> targets;   ///< [M], in [0, N)
+  std::span<const float> weights;     ///< [M] or empty (all 1)
   float scale = 1.0f;
 };
 

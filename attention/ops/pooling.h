@@ -19,7 +19,8 @@ namespace attune {
 class AttentionPooling {
  public:
   virtual ~AttentionPooling() = default;
-  /// values [R, D], scores [R, H], D % H == 0; out [S, D], S = offsets.size()-1.
+  /// values [R, D], scores [R, H], D % H == 0; out [S, D], S =
+  /// offsets.size()-1.
   virtual absl::Status Forward(ExecutionContext& context,
                                ConstMatrixView values, ConstMatrixView scores,
                                std::span<const int32_t> rows,

@@ -1,0 +1,377 @@
+// Per-target code of Highway: included once per instruction set.
+#if defined(ATTUNE_ATTENTION_ONEDNN_ATTENTION_TILE_INL_H_) == \
+    defined(HWY_TARGET_TOGGLE)
+#ifdef ATTUNE_ATTENTION_ONEDNN_ATTENTION_TILE_INL_H_
+#undef ATTUNE_ATTENTION_ONEDNN_ATTENTION_TILE_INL_H_
+#else
+#define ATTUNE_ATTENTION_ONEDNN_ATTENTION_TILE_INL_H_
+#endif
+
+#include <algorithm>
+#include <cstdint>
+
+#include "attention/onednn/attention_kernel.h"
+#include "attention/onednn/transpose-inl.h"
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace attune {
+namespace HWY_NAMESPACE {
+
+// What the forward and the backward pass of attention share. A tile is up to
+// kTileVectors vectors of queries; every matrix of a tile is stored with the
+// queries along the fast axis: [something][kTile].
+namespace hn = hwy::HWY_NAMESPACE;
+using FloatTag = hn::ScalableTag<float>;
+using FloatVec = hn::Vec<FloatTag>;
+using IntTag = hn::RebindToSigned<FloatTag>;
+
+constexpr int64_t kLanes = hn::MaxLanes(FloatTag());
+constexpr int kTileVectors = 2;
+constexpr int64_t kTile = kTileVectors * kLanes;
+// Keys per block of the online softmax: scores of 256 x 32 floats are 32 KB and
+// stay in L1 between the two products.
+constexpr int64_t kKeyBlock = 256;
+// Rows of a register block: 8 x 2 sums hide the latency of two FMA units on
+// AVX-512 (32 registers); 16 registers hold 4 x 2.
+constexpr int kBlockRows = HWY_TARGET == HWY_AVX3 ? 8 : 4;
+
+// to[r][lanes] (+)= sum_d rows[r * stride + d] * columns[d][lanes], r < kRows:
+// the scores of kRows keys (rows = keys, columns = queries).
+template <int kRows, int kVectors>
+HWY_INLINE void DotRows(const float* HWY_RESTRICT rows, int64_t stride,
+                        const float* HWY_RESTRICT columns, int64_t depth,
+                        float* HWY_RESTRICT to, bool accumulate) {
+  const FloatTag d;
+  FloatVec sum[kRows][kVectors];
+  for (int r = 0; r < kRows; ++r) {
+    for (int v = 0; v < kVectors; ++v) {
+      sum[r][v] =
+          accumulate ? hn::Load(d, to + r * kTile + v * kLanes) : hn::Zero(d);
+    }
+  }
+  for (int64_t i = 0; i < depth; ++i) {
+    FloatVec column[kVectors];
+    for (int v = 0; v < kVectors; ++v) {
+      column[v] = hn::Load(d, columns + i * kTile + v * kLanes);
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const FloatVec value = hn::Set(d, rows[r * stride + i]);
+      for (int v = 0; v < kVectors; ++v) {
+        sum[r][v] = hn::MulAdd(value, column[v], sum[r][v]);
+      }
+    }
+  }
+  for (int r = 0; r < kRows; ++r) {
+    for (int v = 0; v < kVectors; ++v) {
+      hn::Store(sum[r][v], d, to + r * kTile + v * kLanes);
+    }
+  }
+}
+
+// to[d][lanes] += sum_j weights[j][lanes] * rows[j * stride + d], d < kRows:
+// kRows columns of the values.
+template <int kRows, int kVectors>
+HWY_INLINE void SumRows(const float* HWY_RESTRICT rows, int64_t stride,
+                        const float* HWY_RESTRICT weights, int64_t count,
+                        float* HWY_RESTRICT to) {
+  const FloatTag d;
+  FloatVec sum[kRows][kVectors];
+  for (int r = 0; r < kRows; ++r) {
+    for (int v = 0; v < kVectors; ++v) {
+      sum[r][v] = hn::Load(d, to + r * kTile + v * kLanes);
+    }
+  }
+  for (int64_t j = 0; j < count; ++j) {
+    FloatVec weight[kVectors];
+    for (int v = 0; v < kVectors; ++v) {
+      weight[v] = hn::Load(d, weights + j * kTile + v * kLanes);
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const FloatVec value = hn::Set(d, rows[j * stride + r]);
+      for (int v = 0; v < kVectors; ++v) {
+        sum[r][v] = hn::MulAdd(value, weight[v], sum[r][v]);
+      }
+    }
+  }
+  for (int r = 0; r < kRows; ++r) {
+    for (int v = 0; v < kVectors; ++v) {
+      hn::Store(sum[r][v], d, to + r * kTile + v * kLanes);
+    }
+  }
+}
+
+// DotRows for any number of rows.
+template <int kVectors>
+HWY_NOINLINE void AllDotRows(const float* rows, int64_t stride, int64_t count,
+                             const float* columns, int64_t depth, float* to,
+                             bool accumulate) {
+  int64_t r = 0;
+  const auto run = [&]<int kRows>() HWY_ATTR {
+    for (; r + kRows <= count; r += kRows) {
+      DotRows<kRows, kVectors>(rows + r * stride, stride, columns, depth,
+                               to + r * kTile, accumulate);
+    }
+  };
+  run.template operator()<kBlockRows>();
+  if constexpr (kBlockRows > 4) run.template operator()<4>();
+  run.template operator()<2>();
+  run.template operator()<1>();
+}
+
+// SumRows for any depth.
+template <int kVectors>
+HWY_NOINLINE void AllSumRows(const float* rows, int64_t stride,
+                             const float* weights, int64_t count, int64_t depth,
+                             float* to) {
+  int64_t r = 0;
+  const auto run = [&]<int kRows>() HWY_ATTR {
+    for (; r + kRows <= depth; r += kRows) {
+      SumRows<kRows, kVectors>(rows + r, stride, weights, count,
+                               to + r * kTile);
+    }
+  };
+  run.template operator()<kBlockRows>();
+  if constexpr (kBlockRows > 4) run.template operator()<4>();
+  run.template operator()<2>();
+  run.template operator()<1>();
+}
+
+// The queries of one tile and which keys they see.
+struct Tile {
+  const AttentionTask* task;
+  int64_t begin;  // first query
+  int64_t count;  // queries, at most kTile
+  // Keys that all see, and that at least one sees.
+  int64_t seen_by_all;
+  int64_t seen;
+  // How visible[] runs over the tile: it decides how biases are read.
+  bool same_visible;
+  bool stepped_visible;  // visible[i + 1] = visible[i] + 1: causal
+  bool same_time;
+  HWY_ALIGN int32_t visible[kTile];  // lanes beyond count repeat the last
+
+  Tile(const AttentionTask& t, int64_t first)
+      : task(&t),
+        begin(first),
+        count(std::min<int64_t>(kTile, t.q.rows() - first)) {
+    seen_by_all = t.keys;
+    seen = 0;
+    same_visible = stepped_visible = same_time = true;
+    for (int64_t i = 0; i < kTile; ++i) {
+      const int64_t query = begin + std::min(i, count - 1);
+      visible[i] = t.visible == nullptr ? static_cast<int32_t>(t.keys)
+                                        : t.visible[query];
+      if (i >= count) continue;
+      seen_by_all = std::min<int64_t>(seen_by_all, visible[i]);
+      seen = std::max<int64_t>(seen, visible[i]);
+      same_visible &= visible[i] == visible[0];
+      stepped_visible &= visible[i] == visible[0] + i;
+      if (!t.time_bias.empty()) {
+        same_time &= t.query_time_ms[query] == t.query_time_ms[begin];
+      }
+    }
+  }
+
+  // Vectors that hold queries.
+  int vectors() const { return count > kLanes ? 2 : 1; }
+};
+
+// The logits' additive terms, in units of log2. Position entries are read
+// through a row per head that continues beyond both ends: entry x of head h at
+// extended[h * stride + kTile + x], x in [-kTile, keys + kTile).
+class Biases {
+ public:
+  static int64_t ExtendedStride(const AttentionTask& task) {
+    return task.keys + 2 * kTile;
+  }
+  static int64_t ExtendedSize(const AttentionTask& task) {
+    return task.position_bias.empty() ? 0 : task.heads * ExtendedStride(task);
+  }
+
+  // `extended` has ExtendedSize() floats, `buckets` kKeyBlock * kTile (or is
+  // null without a time bias).
+  Biases(const AttentionTask& task, float* extended, int32_t* buckets)
+      : task_(task),
+        extended_(extended),
+        stride_(ExtendedStride(task)),
+        buckets_(buckets) {
+    if (task.position_bias.empty()) return;
+    const int64_t last = task.position_bias.cols() - 1;
+    for (int64_t h = 0; h < task.heads; ++h) {
+      for (int64_t x = 0; x < stride_; ++x) {
+        extended_[h * stride_ + x] =
+            task.position_bias(h, std::clamp<int64_t>(x - kTile, 0, last));
+      }
+    }
+  }
+
+  bool any() const {
+    return !task_.position_bias.empty() || !task_.time_bias.empty();
+  }
+
+  // Time buckets of keys [first, first + keys), for all heads of the tile.
+  void PrepareBlock(const Tile& tile, int64_t first, int64_t keys) {
+    if (task_.time_bias.empty()) return;
+    const int last = static_cast<int>(task_.time_bias.cols()) - 1;
+    if (tile.same_time) {
+      const int64_t now = task_.query_time_ms[tile.begin];
+      for (int64_t j = 0; j < keys; ++j) {
+        buckets_[j] = Bucket(now - task_.key_time_ms[first + j], last);
+      }
+      return;
+    }
+    HWY_ALIGN int64_t now[kTile];
+    for (int64_t i = 0; i < kTile; ++i) {
+      now[i] = task_.query_time_ms[tile.begin + std::min(i, tile.count - 1)];
+    }
+    for (int64_t j = 0; j < keys; ++j) {
+      BucketRow(now, task_.key_time_ms[first + j], last, buckets_ + j * kTile);
+    }
+  }
+
+  // scores[j][lanes] = the biases of head `h` for keys first + j.
+  void Fill(const Tile& tile, int64_t h, int64_t first, int64_t keys,
+            float* scores) const {
+    const FloatTag d;
+    const int vectors = tile.vectors();
+    if (!task_.position_bias.empty()) {
+      FillPositions(tile, h, first, keys, scores);
+    }
+    if (task_.time_bias.empty()) return;
+    const bool add = !task_.position_bias.empty();
+    const float* table = task_.time_bias.row(h);
+    for (int64_t j = 0; j < keys; ++j) {
+      for (int v = 0; v < vectors; ++v) {
+        float* to = scores + j * kTile + v * kLanes;
+        FloatVec bias;
+        if (tile.same_time) {
+          bias = hn::Set(d, table[buckets_[j]]);
+        } else {
+          bias = hn::GatherIndex(
+              d, table, hn::Load(IntTag(), buckets_ + j * kTile + v * kLanes));
+        }
+        hn::Store(add ? hn::Add(hn::Load(d, to), bias) : bias, d, to);
+      }
+    }
+  }
+
+  // Adds dlogits[j][lanes] of the block to the gradients of the tables.
+  void AddGradients(const Tile& tile, int64_t h, int64_t first, int64_t keys,
+                    const float* dlogits, float* extended_gradient,
+                    MatrixView dtime_bias) const {
+    if (!task_.position_bias.empty() && extended_gradient != nullptr) {
+      float* gradient = extended_gradient + h * stride_ + kTile;
+      for (int64_t j = 0; j < keys; ++j) {
+        const float* from = dlogits + j * kTile;
+        if (tile.stepped_visible) {
+          // Masked lanes hold zeros, so what lies left of entry 0 gets none.
+          float* to = gradient + tile.visible[0] - 1 - (first + j);
+          for (int64_t i = 0; i < tile.count; ++i) to[i] += from[i];
+        } else {
+          for (int64_t i = 0; i < tile.count; ++i) {
+            const int64_t x = tile.visible[i] - 1 - (first + j);
+            if (x >= 0) gradient[x] += from[i];
+          }
+        }
+      }
+    }
+    if (dtime_bias.empty() || task_.time_bias.empty()) return;
+    float* gradient = dtime_bias.row(h);
+    for (int64_t j = 0; j < keys; ++j) {
+      const float* from = dlogits + j * kTile;
+      if (tile.same_time) {
+        float sum = 0.0f;
+        for (int64_t i = 0; i < tile.count; ++i) sum += from[i];
+        gradient[buckets_[j]] += sum;
+      } else {
+        const int32_t* bucket = buckets_ + j * kTile;
+        for (int64_t i = 0; i < tile.count; ++i) {
+          gradient[bucket[i]] += from[i];
+        }
+      }
+    }
+  }
+
+  // Adds an extended gradient to dposition_bias [heads, R].
+  void FoldGradients(const float* extended_gradient,
+                     MatrixView dposition_bias) const {
+    const int64_t last = dposition_bias.cols() - 1;
+    for (int64_t h = 0; h < task_.heads; ++h) {
+      for (int64_t x = kTile; x < stride_; ++x) {
+        dposition_bias(h, std::min(x - kTile, last)) +=
+            extended_gradient[h * stride_ + x];
+      }
+    }
+  }
+
+ private:
+  // TimeBucket() of ops/attention.h, operation by operation.
+  static int32_t Bucket(int64_t difference_ms, int last) {
+    const double seconds = static_cast<double>(difference_ms) / 1000.0;
+    if (!(seconds > 1.0)) return 0;
+    const double square = seconds * seconds;
+    int64_t bits;
+    hwy::CopySameSize(&square, &bits);
+    return std::min(static_cast<int>(bits >> 52) - 1023, last);
+  }
+
+  static void BucketRow(const int64_t* now, int64_t then, int last,
+                        int32_t* to) {
+    for (int64_t i = 0; i < kTile; ++i) to[i] = Bucket(now[i] - then, last);
+  }
+
+  void FillPositions(const Tile& tile, int64_t h, int64_t first, int64_t keys,
+                     float* scores) const {
+    const FloatTag d;
+    const IntTag di;
+    const int vectors = tile.vectors();
+    const float* entry = extended_ + h * stride_ + kTile;
+    for (int64_t j = 0; j < keys; ++j) {
+      float* to = scores + j * kTile;
+      const int64_t x = tile.visible[0] - 1 - (first + j);
+      for (int v = 0; v < vectors; ++v) {
+        FloatVec bias;
+        if (tile.same_visible) {
+          bias = hn::Set(d, entry[x]);
+        } else if (tile.stepped_visible) {
+          bias = hn::LoadU(d, entry + x + v * kLanes);
+        } else {
+          const auto seen = hn::Load(di, tile.visible + v * kLanes);
+          const auto index = hn::Max(
+              hn::Sub(seen, hn::Set(di, static_cast<int32_t>(first + j + 1))),
+              hn::Zero(di));
+          bias = hn::GatherIndex(d, entry, index);
+        }
+        hn::Store(bias, d, to + v * kLanes);
+      }
+    }
+  }
+
+  const AttentionTask& task_;
+  float* extended_;
+  int64_t stride_;
+  int32_t* buckets_;
+};
+
+// columns[D][kTile] = rows [count, D] transposed, times factor; unused lanes 0.
+HWY_INLINE void LoadTile(ConstMatrixView rows, float factor, float* columns) {
+  const FloatTag d;
+  const int64_t size = rows.cols() * kTile;
+  if (rows.rows() < kTile) std::fill_n(columns, size, 0.0f);
+  Transpose(rows.data(), rows.stride(0), rows.rows(), rows.cols(), columns,
+            kTile);
+  if (factor == 1.0f) return;
+  for (int64_t i = 0; i < size; i += kLanes) {
+    hn::Store(hn::Mul(hn::Load(d, columns + i), hn::Set(d, factor)), d,
+              columns + i);
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace attune
+HWY_AFTER_NAMESPACE();
+
+#endif  // per-target include guard

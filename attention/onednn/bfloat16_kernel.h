@@ -1,0 +1,15 @@
+#pragma once
+
+#include <cstdint>
+
+#include "base/tensor_view.h"
+
+// Rounding to bfloat16 (nearest even), bit for bit as attention/bfloat16.h.
+namespace attune {
+
+/// to[rows, cols] dense = the bfloat16 bits of from.
+void ConvertToBfloat16(ConstMatrixView from, uint16_t* to);
+/// to = from rounded, still as floats; the shapes are equal.
+void RoundToBfloat16(ConstMatrixView from, MatrixView to);
+
+}  // namespace attune
