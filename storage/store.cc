@@ -1,0 +1,217 @@
+#include "storage/store.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/memory/memory.h"
+#include "absl/strings/match.h"
+#include "base/status_macros.h"
+#include "base/strings.h"
+#include "storage/background_env.h"
+#include "storage/callback_logger.h"
+#include "storage/column_families.h"
+#include "storage/database_files.h"
+#include "storage/status_translation.h"
+
+namespace attune::storage {
+namespace {
+
+// Descriptors that table files may take in the host's process.
+constexpr int kMaxOpenFiles = 512;
+
+// How often a follower tries to see the same set of files before and after its
+// look. The writer changes it every few seconds at most.
+constexpr int kFollowAttempts = 20;
+
+}  // namespace
+
+Store::Store(const OpenOptions& options)
+    : options_(options),
+      name_(StrCat("database \"", options.path, "\"")),
+      env_(NewBackgroundEnv(std::max(1, options.background_threads - 1))),
+      block_cache_(rocksdb::NewLRUCache(options.block_cache_bytes)),
+      logger_(NewCallbackLogger(options.log)) {}
+
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(const OpenOptions& options) {
+  if (options.path.empty()) {
+    return absl::InvalidArgumentError("the database's path is empty");
+  }
+  if (options.history_limit < 1) {
+    return absl::InvalidArgumentError(StrCat(
+        "history_limit is ", options.history_limit, ", at least 1 is needed"));
+  }
+  auto store = absl::WrapUnique(new Store(options));
+  ATTUNE_RETURN_IF_ERROR(store->is_writer() ? store->OpenWriter()
+                                            : store->OpenFollower());
+  return store;
+}
+
+std::shared_ptr<const View> Store::view() const {
+  const std::lock_guard lock(view_mutex_);
+  return view_;
+}
+
+ReadLease Store::Read() const {
+  while (true) {
+    ReadLease lease(view(), !is_writer());
+    if (!lease->retired()) return lease;
+  }
+}
+
+rocksdb::DBOptions Store::MakeDbOptions() const {
+  rocksdb::DBOptions options;
+  options.env = env_.get();
+  options.info_log = logger_;
+  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  options.max_background_jobs = std::max(2, options_.background_threads);
+  options.max_file_opening_threads = 1;
+  options.db_write_buffer_size = options_.write_buffer_bytes;
+  options.max_total_wal_size = 2 * options_.write_buffer_bytes;
+  // The log has everything; a flush would only make closing slow.
+  options.avoid_flush_during_shutdown = true;
+  options.avoid_unnecessary_blocking_io = true;
+  options.skip_stats_update_on_db_open = true;
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+  // A follower must hold all files open: the writer may delete any.
+  options.max_open_files = is_writer() ? kMaxOpenFiles : -1;
+  return options;
+}
+
+rocksdb::Options Store::TableFileOptions(Family family) const {
+  return {
+      MakeDbOptions(),
+      FamilyOptions(family, {.write_buffer_bytes = options_.write_buffer_bytes,
+                             .block_cache = block_cache_})};
+}
+
+absl::Status Store::ExplainOpenError(const rocksdb::Status& status) const {
+  const std::string text = status.ToString();
+  const bool locked_here =
+      absl::StrContains(text, "lock hold by current process");
+  if (locked_here || absl::StrContains(text, "While lock file")) {
+    const std::optional<pid_t> owner =
+        locked_here ? getpid() : FindOwner(options_.path);
+    return absl::FailedPreconditionError(StrCat(
+        name_, " is open for writing by ",
+        owner.has_value() ? StrCat("process ", *owner)
+                          : std::string("another process"),
+        "; write through that process (attune_put_* of the plugin) or stop "
+        "it"));
+  }
+  return Translate(status, StrCat("open ", name_));
+}
+
+absl::Status Store::OpenWriter() {
+  ATTUNE_ASSIGN_OR_RETURN(const DirectoryState state,
+                          InspectDirectory(options_.path));
+  if (state.has_database || state.format_version > 0) {
+    ATTUNE_RETURN_IF_ERROR(CheckFormat(options_.path, state.format_version));
+  }
+  if (!state.has_database) {
+    if (!options_.create_if_missing) {
+      return absl::NotFoundError(StrCat(name_, " does not exist"));
+    }
+    ATTUNE_RETURN_IF_ERROR(PrepareDirectory(options_.path));
+  }
+  rocksdb::DBOptions db_options = MakeDbOptions();
+  db_options.create_if_missing = !state.has_database;
+  // Also finishes a creation that was killed half-way.
+  db_options.create_missing_column_families = true;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status = rocksdb::DB::Open(
+      db_options, options_.path,
+      FamilyDescriptors({.write_buffer_bytes = options_.write_buffer_bytes,
+                         .block_cache = block_cache_}),
+      &handles, &db);
+  if (!status.ok()) return ExplainOpenError(status);
+  view_ = std::make_shared<const View>(absl::WrapUnique(db), handles);
+  ATTUNE_ASSIGN_OR_RETURN(owner_file_, OwnerFile::Create(options_.path));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<const View>> Store::OpenFollowerOnce() {
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  // The second path is for a LOG file, which our logger replaces, and for
+  // remote compactions: nothing is ever written there.
+  const rocksdb::Status status = rocksdb::DB::OpenAsSecondary(
+      MakeDbOptions(), options_.path, options_.path + "/follower",
+      FamilyDescriptors({.write_buffer_bytes = options_.write_buffer_bytes,
+                         .block_cache = block_cache_}),
+      &handles, &db);
+  if (!status.ok()) return ExplainOpenError(status);
+  return std::make_shared<const View>(absl::WrapUnique(db), handles);
+}
+
+absl::Status Store::OpenFollower() {
+  ATTUNE_ASSIGN_OR_RETURN(const DirectoryState state,
+                          InspectDirectory(options_.path));
+  if (!state.has_database) {
+    return absl::NotFoundError(StrCat(name_, " does not exist"));
+  }
+  ATTUNE_RETURN_IF_ERROR(CheckFormat(options_.path, state.format_version));
+  return CatchUp();
+}
+
+// RocksDB's own TryCatchUpWithPrimary is right as long as the writer only
+// appends to its log. When the set of table files changes, 7.8 keeps rows of
+// the old log in the follower's memory beside the new files that hold the same
+// rows: merge operands are applied twice, and a row that was ingested or
+// deleted meanwhile stays hidden behind its old self until the family's next
+// log record. And a log file that is deleted during the look is left out
+// without an error. So a changed MANIFEST means to open anew, and a look counts
+// only if the MANIFEST was the same before and after.
+absl::Status Store::CatchUp() {
+  if (is_writer()) return absl::OkStatus();
+  const std::lock_guard lock(catch_up_mutex_);
+  const std::shared_ptr<const View> live = view();
+  absl::StatusOr<std::string> stamp = ManifestStamp(options_.path);
+  if (live == nullptr || !stamp.ok() || *stamp != followed_stamp_) {
+    return FollowAnew();
+  }
+  // Readers wait meanwhile; should the writer rewrite files at this moment,
+  // they wait for the new view.
+  const absl::WriterMutexLock gate(&live->gate());
+  const rocksdb::Status status = live->db().TryCatchUpWithPrimary();
+  stamp = ManifestStamp(options_.path);
+  if (status.ok() && stamp.ok() && *stamp == followed_stamp_) {
+    return absl::OkStatus();
+  }
+  followed_stamp_.clear();
+  ATTUNE_RETURN_IF_ERROR(FollowAnew());
+  live->Retire();
+  return absl::OkStatus();
+}
+
+absl::Status Store::FollowAnew() {
+  absl::Status error;
+  for (int attempt = 0; attempt < kFollowAttempts; ++attempt) {
+    absl::StatusOr<std::string> before = ManifestStamp(options_.path);
+    if (!before.ok()) {
+      error = before.status();
+      continue;
+    }
+    absl::StatusOr<std::shared_ptr<const View>> opened = OpenFollowerOnce();
+    if (!opened.ok()) {
+      error = opened.status();
+      continue;
+    }
+    absl::StatusOr<std::string> after = ManifestStamp(options_.path);
+    if (after.ok() && *after == *before) {
+      followed_stamp_ = *before;
+      const std::lock_guard lock(view_mutex_);
+      view_ = *std::move(opened);
+      return absl::OkStatus();
+    }
+    error = absl::UnavailableError(
+        StrCat(name_, " is being rewritten by its writer; try again"));
+  }
+  return error;
+}
+
+}  // namespace attune::storage

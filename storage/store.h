@@ -1,0 +1,67 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "rocksdb/cache.h"
+#include "rocksdb/env.h"
+#include "rocksdb/options.h"
+#include "storage/database.h"
+#include "storage/owner_file.h"
+#include "storage/view.h"
+
+namespace attune::storage {
+
+/// Opens and closes RocksDB for a Database, as writer or follower, and owns
+/// what the instance needs: threads, block cache, log. Thread-safe.
+class Store {
+ public:
+  static absl::StatusOr<std::unique_ptr<Store>> Open(
+      const OpenOptions& options);
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  /// The view to read (and, for a writer, to write), for the length of a call.
+  ReadLease Read() const;
+
+  /// Follower: see Database::CatchUp. On error the view is as old as it was.
+  absl::Status CatchUp();
+
+  bool is_writer() const { return options_.mode == OpenOptions::Mode::kWriter; }
+  const OpenOptions& options() const { return options_; }
+  /// `database "<path>"`, for messages.
+  const std::string& name() const { return name_; }
+  const rocksdb::Cache& block_cache() const { return *block_cache_; }
+  /// Options of a family, for files that are made to be ingested into it.
+  rocksdb::Options TableFileOptions(Family family) const;
+
+ private:
+  explicit Store(const OpenOptions& options);
+
+  rocksdb::DBOptions MakeDbOptions() const;
+  absl::Status OpenWriter();
+  absl::StatusOr<std::shared_ptr<const View>> OpenFollowerOnce();
+  absl::Status OpenFollower();
+  absl::Status FollowAnew();
+  std::shared_ptr<const View> view() const;
+  absl::Status ExplainOpenError(const rocksdb::Status& status) const;
+
+  const OpenOptions options_;
+  const std::string name_;
+  // Declared before the view, which uses them until it is closed.
+  std::unique_ptr<rocksdb::Env> env_;
+  std::shared_ptr<rocksdb::Cache> block_cache_;
+  std::shared_ptr<rocksdb::Logger> logger_;
+
+  std::mutex catch_up_mutex_;   // one CatchUp at a time; guards the next
+  std::string followed_stamp_;  // ManifestStamp of the view; empty: reopen
+  mutable std::mutex view_mutex_;
+  std::shared_ptr<const View> view_;
+  std::unique_ptr<OwnerFile> owner_file_;
+};
+
+}  // namespace attune::storage
