@@ -76,6 +76,12 @@ void HashTable(const IdTable& table, Hasher* hasher) {
   for (int32_t i = 0; i < table.size(); ++i) hasher->Text(table.name(i));
 }
 
+std::vector<std::string> ListNames(const IdTable& table) {
+  std::vector<std::string> names;
+  for (int32_t i = 0; i < table.size(); ++i) names.emplace_back(table.name(i));
+  return names;
+}
+
 void HashNames(std::span<const std::string> names, Hasher* hasher) {
   hasher->Number(static_cast<int64_t>(names.size()));
   for (const std::string& name : names) hasher->Text(name);
@@ -104,23 +110,6 @@ std::string Dataset::Fingerprint() const {
     hasher.Number(row.sort_key);
   }
   return hasher.Finish();
-}
-
-absl::StatusOr<DatasetBuilder> DatasetBuilder::Create(
-    std::vector<std::string> tasks) {
-  if (tasks.size() > 32) {
-    return absl::InvalidArgumentError(
-        StrCat(tasks.size(), " tasks, at most 32 are possible"));
-  }
-  for (size_t i = 0; i < tasks.size(); ++i) {
-    for (size_t j = 0; j < i; ++j) {
-      if (tasks[i] == tasks[j]) {
-        return absl::InvalidArgumentError(
-            StrCat("task \"", tasks[i], "\" is named twice"));
-      }
-    }
-  }
-  return DatasetBuilder(std::move(tasks));
 }
 
 int32_t DatasetBuilder::Names::Add(std::string_view name) {
@@ -160,6 +149,16 @@ absl::StatusOr<int16_t> DatasetBuilder::AddAction(std::string_view name) {
   return static_cast<int16_t>(number);
 }
 
+absl::StatusOr<int> DatasetBuilder::AddTask(std::string_view name) {
+  const int bit = tasks_.Add(name);
+  if (bit >= 32) {
+    return absl::InvalidArgumentError(
+        StrCat("task \"", name, "\" is number ", bit + 1,
+               ", at most 32 distinct tasks are possible"));
+  }
+  return bit;
+}
+
 void DatasetBuilder::AddInteraction(int32_t user, Interaction interaction) {
   assert(user >= 0 && user < users_.size());
   assert(interaction.item >= 0 && interaction.item < items_.size());
@@ -179,20 +178,24 @@ void DatasetBuilder::AddImpression(int32_t user, Impression impression) {
 
 Dataset DatasetBuilder::Build() && {
   Dataset dataset;
-  dataset.tasks_ = std::move(tasks_);
-  std::vector<int32_t> remap_item, remap_user, remap_action;
+  std::vector<int32_t> remap_item, remap_user, remap_action, remap_task;
   dataset.items_ = items_.Release(&remap_item);
   dataset.users_ = users_.Release(&remap_user);
-  const IdTable actions = actions_.Release(&remap_action);
-  for (int32_t i = 0; i < actions.size(); ++i) {
-    dataset.actions_.emplace_back(actions.name(i));
-  }
+  dataset.actions_ = ListNames(actions_.Release(&remap_action));
+  dataset.tasks_ = ListNames(tasks_.Release(&remap_task));
   for (Interaction& row : interactions_) {
     row.item = remap_item[row.item];
     row.action = static_cast<int16_t>(remap_action[row.action]);
     dataset.untimed_count_ += !row.has_time;
   }
-  for (Impression& row : impressions_) row.item = remap_item[row.item];
+  for (Impression& row : impressions_) {
+    row.item = remap_item[row.item];
+    uint32_t followed = 0;
+    for (size_t bit = 0; bit < remap_task.size(); ++bit) {
+      followed |= (row.followed >> bit & 1u) << remap_task[bit];
+    }
+    row.followed = followed;
+  }
   GroupByUser(std::move(interaction_users_), std::move(interactions_),
               remap_user, &dataset.interaction_offsets_,
               &dataset.interactions_);

@@ -93,19 +93,18 @@ class Dataset {
 
 /// Collects rows in any order and makes a Dataset of them. The numbers that
 /// Add…() returns are the builder's own and valid until Build(), which numbers
-/// items, users and actions anew in the order of their names. Not thread-safe.
+/// items, users, actions and tasks anew in the order of their names. Not
+/// thread-safe.
 class DatasetBuilder {
  public:
-  /// `tasks` name the bits of Impression::followed. InvalidArgument if there
-  /// are more than 32 or a name is repeated.
-  static absl::StatusOr<DatasetBuilder> Create(std::vector<std::string> tasks);
-
   /// The number of this id, made on first sight. An item need not have events:
   /// it then belongs to the catalogue only.
   int32_t AddItem(std::string_view item_id);
   int32_t AddUser(std::string_view user_id);
   /// InvalidArgument at the 32,768th distinct name.
   absl::StatusOr<int16_t> AddAction(std::string_view name);
+  /// The bit of Impression::followed. InvalidArgument at the 33rd name.
+  absl::StatusOr<int> AddTask(std::string_view name);
 
   /// Rows whose numbers come from the calls above (DCHECKed). time_ms is set
   /// to 0 where has_time is false.
@@ -126,11 +125,7 @@ class DatasetBuilder {
     absl::flat_hash_map<std::string, int32_t> index_;
   };
 
-  explicit DatasetBuilder(std::vector<std::string> tasks)
-      : tasks_(std::move(tasks)) {}
-
-  std::vector<std::string> tasks_;
-  Names items_, users_, actions_;
+  Names items_, users_, actions_, tasks_;
   std::vector<int32_t> interaction_users_;
   std::vector<Interaction> interactions_;
   std::vector<int32_t> impression_users_;

@@ -13,7 +13,7 @@ namespace attune {
 namespace {
 
 TEST(DatasetTest, SortsUsersByKeyAndKeepsInsertionOrderOfTies) {
-  DatasetBuilder builder = DatasetBuilder::Create({"click"}).value();
+  DatasetBuilder builder;
   const int32_t zoe = builder.AddUser("zoe"), adam = builder.AddUser("adam");
   const int32_t pear = builder.AddItem("pear"), fig = builder.AddItem("fig");
   builder.AddItem("unused");
@@ -27,6 +27,7 @@ TEST(DatasetTest, SortsUsersByKeyAndKeepsInsertionOrderOfTies) {
                                .time_ms = 3,
                                .sort_key = 3});
   builder.AddInteraction(zoe, {.item = fig, .action = view, .sort_key = 7});
+  EXPECT_EQ(builder.AddTask("click").value(), 0);
   builder.AddImpression(
       adam, {.item = fig, .followed = 1, .time_ms = 99, .sort_key = 5});
   const Dataset dataset = std::move(builder).Build();
@@ -52,7 +53,7 @@ TEST(DatasetTest, SortsUsersByKeyAndKeepsInsertionOrderOfTies) {
 
 TEST(DatasetTest, FingerprintFollowsContentNotOrder) {
   const auto build = [](bool reversed, int64_t last_key, bool shown) {
-    DatasetBuilder builder = DatasetBuilder::Create({"click"}).value();
+    DatasetBuilder builder;
     std::vector<std::string> users = {"a", "b"};
     if (reversed) std::swap(users[0], users[1]);
     for (const std::string& user : users) {
@@ -73,13 +74,31 @@ TEST(DatasetTest, FingerprintFollowsContentNotOrder) {
   EXPECT_NE(build(false, 2, false), build(false, 2, true));
 }
 
-TEST(DatasetTest, RefusesTooManyOrRepeatedTasks) {
-  EXPECT_FALSE(DatasetBuilder::Create({"click", "like", "click"}).ok());
-  std::vector<std::string> tasks;
-  for (int i = 0; i < 32; ++i) tasks.push_back(std::string(i + 1, 't'));
-  EXPECT_TRUE(DatasetBuilder::Create(tasks).ok());
-  tasks.push_back("one more");
-  EXPECT_FALSE(DatasetBuilder::Create(tasks).ok());
+TEST(DatasetTest, TaskBitsFollowTheirNames) {
+  DatasetBuilder builder;
+  const int like = builder.AddTask("like").value();
+  const int click = builder.AddTask("click").value();
+  const int share = builder.AddTask("share").value();
+  builder.AddImpression(
+      builder.AddUser("u"),
+      {.item = builder.AddItem("i"), .followed = 1u << like | 1u << share});
+  const Dataset dataset = std::move(builder).Build();
+  EXPECT_NE(like, click);
+  EXPECT_THAT(dataset.tasks(), testing::ElementsAre("click", "like", "share"));
+  EXPECT_EQ(dataset.impressions(0)[0].followed, 0b110u);
+}
+
+TEST(DatasetTest, RefusesTooManyTasksAndActions) {
+  DatasetBuilder builder;
+  for (int i = 0; i < 32; ++i) {
+    EXPECT_TRUE(builder.AddTask(std::to_string(i)).ok());
+  }
+  EXPECT_TRUE(builder.AddTask("31").ok());  // known
+  EXPECT_FALSE(builder.AddTask("32").ok());
+  for (int i = 0; i < 32768; ++i) {
+    EXPECT_TRUE(builder.AddAction(std::to_string(i)).ok());
+  }
+  EXPECT_FALSE(builder.AddAction("one more").ok());
 }
 
 TEST(DatasetTest, EmptyBuilds) {

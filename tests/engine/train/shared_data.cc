@@ -34,7 +34,7 @@ std::optional<Dataset> ReadSharedEvents(const SharedFile& options) {
   const auto user = column("user_id"), item = column("item_id");
   const auto time = column(options.time_column);
   const auto action = column(options.action_column);
-  DatasetBuilder builder = DatasetBuilder::Create({}).value();
+  DatasetBuilder builder;
   while (std::getline(file, line)) {
     const std::vector<std::string> cells = Cells(line);
     if (!options.action.empty() && cells.at(action) != options.action) continue;
@@ -51,7 +51,7 @@ std::optional<Dataset> ReadSharedEvents(const SharedFile& options) {
 }
 
 Dataset MakeDataset(const std::vector<TestHistory>& histories) {
-  DatasetBuilder builder = DatasetBuilder::Create({}).value();
+  DatasetBuilder builder;
   for (size_t u = 0; u < histories.size(); ++u) {
     const int32_t user = builder.AddUser(absl::StrFormat("u%02d", u));
     for (size_t i = 0; i < histories[u].items.size(); ++i) {

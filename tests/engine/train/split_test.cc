@@ -86,7 +86,7 @@ TEST(LeaveOneOutTest, OptionsKeepShortUsersRepeatsAndTheWholeCatalogue) {
 }
 
 TEST(LeaveOneOutTest, TargetsArePositivesAndViewsDoNotHidePurchases) {
-  DatasetBuilder builder = DatasetBuilder::Create({}).value();
+  DatasetBuilder builder;
   const int32_t user = builder.AddUser("u");
   const int16_t view = builder.AddAction("view").value();
   const int16_t buy = builder.AddAction("buy").value();
@@ -202,7 +202,8 @@ TEST(TimeSplitTest, RefusesUnknownTimesAndShortLogs) {
 }
 
 TEST(TimeSplitTest, FindsTheImpressionsOfEachWindow) {
-  DatasetBuilder builder = DatasetBuilder::Create({"click"}).value();
+  DatasetBuilder builder;
+  EXPECT_EQ(builder.AddTask("click").value(), 0);
   const int32_t user = builder.AddUser("u");
   const int16_t click = builder.AddAction("click").value();
   for (int day = 0; day <= 10; ++day) {
