@@ -108,10 +108,16 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> Tokenizer::Clone() const {
 
 std::string Tokenizer::Normalise(std::string_view text) {
   text = CutUtf8(text, limits_.max_bytes);
+  // ICU passes malformed bytes through, and break iterators see them as they
+  // like.
+  std::string repaired;
+  if (!IsValidUtf8(text)) {
+    repaired = RepairUtf8(text);
+    text = repaired;
+  }
   std::string result;
   icu::StringByteSink<std::string> sink(&result);
   UErrorCode code = U_ZERO_ERROR;
-  // Replaces malformed bytes by U+FFFD on the way.
   icu_->normalizer->normalizeUTF8(
       0, icu::StringPiece(text.data(), static_cast<int32_t>(text.size())), sink,
       nullptr, code);

@@ -16,6 +16,23 @@ bool IsValidUtf8(std::string_view text) {
   return true;
 }
 
+std::string RepairUtf8(std::string_view text) {
+  std::string repaired;
+  repaired.reserve(text.size());
+  size_t i = 0;
+  while (i < text.size()) {
+    const size_t begin = i;
+    UChar32 character;
+    U8_NEXT(text.data(), i, text.size(), character);
+    if (character < 0) {
+      repaired += "\xef\xbf\xbd";
+    } else {
+      repaired.append(text, begin, i - begin);
+    }
+  }
+  return repaired;
+}
+
 std::string_view CutUtf8(std::string_view text, size_t max_bytes) {
   if (text.size() <= max_bytes) return text;
   size_t end = max_bytes;
