@@ -140,7 +140,8 @@ void RemoveAbandoned(const std::string& final_path) {
   std::error_code error;
   for (const fs::directory_entry& entry :
        fs::directory_iterator(parent, error)) {
-    std::string_view name = entry.path().filename().native();
+    const std::string file_name = entry.path().filename().string();
+    std::string_view name = file_name;
     if (!name.starts_with(prefix) || !name.ends_with(".tmp")) continue;
     name.remove_prefix(prefix.size());
     name.remove_suffix(std::string_view(".tmp").size());

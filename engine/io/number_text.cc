@@ -39,8 +39,10 @@ bool IsJsonNumber(std::string_view token) {
 }
 
 std::optional<double> ParseNumber(std::string_view text) {
-  // absl: std::from_chars with decimal point depends on the standard library's
-  // age, and strtod on the locale. It would take "nan" and "inf".
+  // Abseil's from_chars also takes "0x10", "nan" and "inf".
+  if (text.find_first_not_of("0123456789+-.eE") != std::string_view::npos) {
+    return std::nullopt;
+  }
   double number = 0;
   const absl::from_chars_result result =
       absl::from_chars(text.data(), text.data() + text.size(), number);

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <zlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/strings.h"
+
+namespace attune {
+
+/// A directory of its own for each test, removed behind it.
+class TempFilesTest : public ::testing::Test {
+ protected:
+  TempFilesTest() {
+    std::string pattern = ::testing::TempDir() + "attune_io_XXXXXX";
+    directory_ = ::mkdtemp(pattern.data());
+  }
+  ~TempFilesTest() override {
+    std::error_code error;
+    std::filesystem::remove_all(directory_, error);
+  }
+
+  std::string Path(std::string_view name) const {
+    return StrCat(directory_, "/", name);
+  }
+
+  std::string WriteFile(std::string_view name, std::string_view content) const {
+    const std::string path = Path(name);
+    std::ofstream(path, std::ios::binary) << content;
+    return path;
+  }
+
+  static std::string ReadFile(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  static std::string Gzip(std::string_view content) {
+    z_stream stream{};
+    EXPECT_EQ(deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, 0), Z_OK);
+    std::string out(deflateBound(&stream, content.size()) + 64, '\0');
+    stream.next_in =
+        reinterpret_cast<Bytef*>(const_cast<char*>(content.data()));
+    stream.avail_in = static_cast<uInt>(content.size());
+    stream.next_out = reinterpret_cast<Bytef*>(out.data());
+    stream.avail_out = static_cast<uInt>(out.size());
+    EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
+    out.resize(stream.total_out);
+    deflateEnd(&stream);
+    return out;
+  }
+
+  const std::string& directory() const { return directory_; }
+
+ private:
+  std::string directory_;
+};
+
+}  // namespace attune
