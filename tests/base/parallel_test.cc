@@ -16,6 +16,16 @@ TEST(ParallelTest, EveryTaskRunsOnce) {
   for (auto& hit : hits) EXPECT_EQ(hit.load(), 1);
 }
 
+TEST(ParallelTest, MoreThreadsThanCoresDoTheWorkWithoutAWord) {
+  testing::internal::CaptureStderr();
+  ThreadPool pool(AvailableCores() + 5);
+  EXPECT_EQ(pool.threads(), AvailableCores() + 5);
+  std::atomic<int> sum = 0;
+  pool.ParallelFor(1000, [&](int64_t) { sum.fetch_add(1); });
+  EXPECT_EQ(sum.load(), 1000);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
 TEST(ParallelTest, NestedSerialRunsInline) {
   int depth = 0;
   RunSerial([&] { RunSerial([&] { ++depth; }); });
