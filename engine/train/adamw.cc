@@ -50,8 +50,9 @@ void Update(const Coefficients& c, float gradient, float* value, float* first,
   *value = c.keep * *value - c.rate * *first / root;
 }
 
-void UpdateBlock(const Coefficients& c, const float* gradients, float* values,
-                 float* first, float* second, int64_t size) {
+void UpdateBlock(const Coefficients& c, const float* __restrict__ gradients,
+                 float* __restrict__ values, float* __restrict__ first,
+                 float* __restrict__ second, int64_t size) {
   int64_t i = 0;
   for (; i + kLanes <= size; i += kLanes) {
     for (int64_t lane = 0; lane < kLanes; ++lane) {

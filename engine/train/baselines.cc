@@ -169,11 +169,11 @@ class BaselineEvaluation {
   absl::StatusOr<std::vector<std::vector<TargetRanks>>> Rank(
       const NeighbourTable& table, std::span<const float> half_lives,
       std::span<const EvalCase> cases) {
-    const ProfileScorer scorer(half_lives);
+    const ProfileScorer scorer(table, half_lives);
     return RankCases(split_, cases, scorer.weightings(), context_, pool_,
                      [&](std::span<const int32_t> profile,
                          std::span<float> scores, std::vector<float>* scratch) {
-                       scorer.Score(table, profile, scores, scratch);
+                       scorer.Score(profile, scores, scratch);
                      });
   }
 

@@ -1,7 +1,6 @@
 #include "engine/train/item_knn.h"
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 #include <cmath>
 #include <functional>
@@ -10,6 +9,21 @@
 
 namespace attune {
 namespace {
+
+constexpr int64_t kMostDenseItems = 8192;
+
+// The compiler makes vector code of loops over this many floats.
+constexpr int64_t kLanes = 16;
+
+// sums += factor · row; size a multiple of kLanes.
+void AddScaled(float factor, const float* __restrict__ row, int64_t size,
+               float* __restrict__ sums) {
+  for (int64_t i = 0; i < size; i += kLanes) {
+    for (int64_t lane = 0; lane < kLanes; ++lane) {
+      sums[i + lane] += factor * row[i + lane];
+    }
+  }
+}
 
 // The `keep`-th largest of `weights` (which it reorders), or 0 if there are
 // fewer: what reaches it stays, so that ties at the border are treated alike.
@@ -82,40 +96,84 @@ NeighbourTable ItemSimilarities::Neighbourhoods(int neighbours, float shrink,
   return by_candidate.Transposed();
 }
 
-ProfileScorer::ProfileScorer(std::span<const float> half_lives)
-    : half_lives_(half_lives.begin(), half_lives.end()) {
+ProfileScorer::ProfileScorer(const NeighbourTable& table,
+                             std::span<const float> half_lives)
+    : table_(table), half_lives_(half_lives.begin(), half_lives.end()) {
   assert(!half_lives_.empty() && half_lives_.size() <= kMaxWeightings);
+  const int64_t items = table.rows();
+  const int64_t entries = static_cast<int64_t>(table.entries().size());
+  if (items > kMostDenseItems || entries < items * items / 4) return;
+  stride_ = (items + kLanes - 1) / kLanes * kLanes;
+  dense_.resize(items * stride_);
+  for (int32_t item = 0; item < table.rows(); ++item) {
+    for (const Neighbour& entry : table.row(item)) {
+      dense_[item * stride_ + entry.item] = entry.weight;
+    }
+  }
 }
 
-void ProfileScorer::Score(const NeighbourTable& table,
-                          std::span<const int32_t> profile,
+ProfileScorer::Weights ProfileScorer::WeightsAtAge(int64_t age) const {
+  Weights weights{};
+  for (int w = 0; w < weightings(); ++w) {
+    const float half_lives =
+        half_lives_[w] > 0 ? static_cast<float>(age) / half_lives_[w] : 0;
+    // Beyond 100 half-lives the products would become denormal: slow, and far
+    // below what any ranking shows.
+    weights[w] = half_lives > 100 ? 0 : std::exp2(-half_lives);
+  }
+  return weights;
+}
+
+void ProfileScorer::Score(std::span<const int32_t> profile,
                           std::span<float> scores,
                           std::vector<float>* scratch) const {
+  if (dense_.empty()) {
+    ScoreSparse(profile, scores, scratch);
+  } else {
+    ScoreDense(profile, scores, scratch);
+  }
+}
+
+void ProfileScorer::ScoreDense(std::span<const int32_t> profile,
+                               std::span<float> scores,
+                               std::vector<float>* scratch) const {
+  scratch->assign(weightings() * stride_, 0.0f);
+  const int64_t newest = static_cast<int64_t>(profile.size()) - 1;
+  for (int64_t i = 0; i <= newest; ++i) {
+    const Weights weights = WeightsAtAge(newest - i);
+    const float* const row = dense_.data() + profile[i] * stride_;
+    for (int w = 0; w < weightings(); ++w) {
+      if (weights[w] == 0) continue;
+      AddScaled(weights[w], row, stride_, scratch->data() + w * stride_);
+    }
+  }
+  for (int w = 0; w < weightings(); ++w) {
+    std::copy_n(scratch->data() + w * stride_, table_.rows(),
+                scores.data() + int64_t{w} * table_.rows());
+  }
+}
+
+void ProfileScorer::ScoreSparse(std::span<const int32_t> profile,
+                                std::span<float> scores,
+                                std::vector<float>* scratch) const {
   // All weightings of one item side by side: an entry's index and similarity
   // are read once, and the inner loop is one vector operation.
-  const int32_t items = table.rows();
-  scratch->assign(static_cast<size_t>(items) * kMaxWeightings, 0.0f);
-  float* const sums = scratch->data();
-  std::array<float, kMaxWeightings> weights{};
-  for (size_t i = 0; i < profile.size(); ++i) {
-    const float age = static_cast<float>(profile.size() - 1 - i);
-    for (int w = 0; w < weightings(); ++w) {
-      const float half_lives = half_lives_[w] > 0 ? age / half_lives_[w] : 0;
-      // Beyond 100 half-lives the products would become denormal: slow, and
-      // far below what any ranking shows.
-      weights[w] = half_lives > 100 ? 0 : std::exp2(-half_lives);
-    }
-    for (const Neighbour& entry : table.row(profile[i])) {
-      float* const sum = sums + int64_t{entry.item} * kMaxWeightings;
+  const int64_t items = table_.rows();
+  scratch->assign(items * kMaxWeightings, 0.0f);
+  const int64_t newest = static_cast<int64_t>(profile.size()) - 1;
+  for (int64_t i = 0; i <= newest; ++i) {
+    const Weights weights = WeightsAtAge(newest - i);
+    for (const Neighbour& entry : table_.row(profile[i])) {
+      float* __restrict__ const sum =
+          scratch->data() + int64_t{entry.item} * kMaxWeightings;
       for (int w = 0; w < kMaxWeightings; ++w) {
         sum[w] += entry.weight * weights[w];
       }
     }
   }
   for (int w = 0; w < weightings(); ++w) {
-    for (int32_t item = 0; item < items; ++item) {
-      scores[int64_t{w} * items + item] =
-          sums[int64_t{item} * kMaxWeightings + w];
+    for (int64_t item = 0; item < items; ++item) {
+      scores[w * items + item] = (*scratch)[item * kMaxWeightings + w];
     }
   }
 }

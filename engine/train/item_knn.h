@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -34,23 +35,37 @@ class ItemSimilarities {
 
 /// Scores by similarity to a profile: s(c) = Σ_p weight(p) · similarity(c, p),
 /// for several weightings at once. weight(p) = 2^(-age / half_life), the newest
-/// item having age 0; half_life 0 weighs all the same.
+/// item having age 0; half_life 0 weighs all the same. Immutable and
+/// thread-safe.
 class ProfileScorer {
  public:
   static constexpr int kMaxWeightings = 8;
 
-  /// 1 to kMaxWeightings half-lives.
-  explicit ProfileScorer(std::span<const float> half_lives);
+  /// `table` as of ItemSimilarities::Neighbourhoods; it must outlive this. 1 to
+  /// kMaxWeightings half-lives. A nearly full table of up to 8,192 items is
+  /// copied into a dense matrix (256 MB at most), which is faster to add up.
+  ProfileScorer(const NeighbourTable& table, std::span<const float> half_lives);
 
   int weightings() const { return static_cast<int>(half_lives_.size()); }
 
   /// `profile` oldest first. Fills scores [weightings() * table.rows()], one
-  /// row per half-life; `scratch` is resized as needed. Thread-safe.
-  void Score(const NeighbourTable& table, std::span<const int32_t> profile,
-             std::span<float> scores, std::vector<float>* scratch) const;
+  /// row per half-life; `scratch` is resized as needed.
+  void Score(std::span<const int32_t> profile, std::span<float> scores,
+             std::vector<float>* scratch) const;
 
  private:
+  using Weights = std::array<float, kMaxWeightings>;
+
+  Weights WeightsAtAge(int64_t age) const;
+  void ScoreDense(std::span<const int32_t> profile, std::span<float> scores,
+                  std::vector<float>* scratch) const;
+  void ScoreSparse(std::span<const int32_t> profile, std::span<float> scores,
+                   std::vector<float>* scratch) const;
+
+  const NeighbourTable& table_;
   std::vector<float> half_lives_;
+  int64_t stride_ = 0;        // of dense_: items, rounded up
+  std::vector<float> dense_;  // [items, stride_], or empty
 };
 
 }  // namespace attune

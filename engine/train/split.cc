@@ -117,15 +117,20 @@ bool Split::CutLastPositives(int32_t user) {
 bool Split::CutLastBaskets(int32_t user) {
   // First event and first positive of every basket that holds a positive.
   std::vector<std::pair<int64_t, int64_t>> baskets;
+  int positives = 0;
   int64_t start = offsets_[user];
   for (int64_t i = start; i < offsets_[user + 1]; ++i) {
     if (events_[i].sort_key != events_[start].sort_key) start = i;
     if (!events_[i].positive) continue;
+    ++positives;
     if (baskets.empty() || baskets.back().first != start) {
       baskets.emplace_back(start, i);
     }
   }
-  if (static_cast<int>(baskets.size()) < options_.min_baskets) return false;
+  if (positives < options_.min_positives ||
+      static_cast<int>(baskets.size()) < options_.min_baskets) {
+    return false;
+  }
   const auto [test_start, test_target] = baskets.back();
   const auto [validation_start, validation_target] = baskets.end()[-2];
   AddCase(user, validation_start, validation_target, &validation_);

@@ -40,8 +40,8 @@ struct SplitOptions {
   bool distinct_items = true;
   /// Drop context events (Interaction::positive false) from the sequences.
   bool positives_only = false;
-  /// Users with fewer positives than this are left out altogether
-  /// (leave-one-out; at least 3, so that the training part is not empty).
+  /// Users with fewer positives than this are left out altogether (not by a
+  /// time split; at least 3, so that the training part is not empty).
   int min_positives = 5;
   /// Users with fewer baskets are left out altogether (last-basket; >= 3).
   int min_baskets = 3;

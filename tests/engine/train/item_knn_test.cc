@@ -88,18 +88,25 @@ TEST(ItemSimilaritiesTest, SameForAnyNumberOfThreads) {
 }
 
 TEST(ProfileScorerTest, WeighsByAge) {
-  const NeighbourTable table({0, 2, 3, 3, 3},
-                             {{2, 0.5f}, {3, 0.25f}, {2, 1.0f}});
-  const std::vector<float> half_lives = {0, 1, 2};
-  const ProfileScorer scorer(half_lives);
-  std::vector<float> scores(3 * 4), scratch;
-  scorer.Score(table, std::vector<int32_t>{0, 3, 1}, scores, &scratch);
-  EXPECT_FLOAT_EQ(scores[0 * 4 + 2], 1.5);
-  EXPECT_FLOAT_EQ(scores[0 * 4 + 3], 0.25);
-  EXPECT_FLOAT_EQ(scores[1 * 4 + 2], 0.5 * 0.25 + 1);
-  EXPECT_FLOAT_EQ(scores[2 * 4 + 2], 0.5 * 0.5 + 1);
-  scorer.Score(table, {}, scores, &scratch);
-  EXPECT_EQ(scores, std::vector<float>(12, 0.0f));
+  // The same four entries among 4 items (dense) and among 40 (sparse).
+  for (const int items : {4, 40}) {
+    std::vector<int64_t> offsets(items + 1, 4);
+    offsets[0] = 0, offsets[1] = 2, offsets[2] = 3, offsets[3] = 3;
+    const NeighbourTable table(offsets,
+                               {{2, 0.5f}, {3, 0.25f}, {2, 1.0f}, {0, 8.0f}});
+    const std::vector<float> half_lives = {0, 1, 2};
+    const ProfileScorer scorer(table, half_lives);
+    std::vector<float> scores(3 * items), scratch;
+    scorer.Score(std::vector<int32_t>{0, 3, 1}, scores, &scratch);
+    EXPECT_FLOAT_EQ(scores[0 * items + 2], 1.5);
+    EXPECT_FLOAT_EQ(scores[0 * items + 3], 0.25);
+    EXPECT_FLOAT_EQ(scores[1 * items + 2], 0.5 * 0.25 + 1);
+    EXPECT_FLOAT_EQ(scores[2 * items + 2], 0.5 * 0.5 + 1);
+    EXPECT_FLOAT_EQ(scores[2 * items + 0], 8 * std::exp2(-0.5f));
+    EXPECT_EQ(scores[2 * items + 1], 0);
+    scorer.Score({}, scores, &scratch);
+    EXPECT_EQ(scores, std::vector<float>(3 * items, 0.0f));
+  }
 }
 
 }  // namespace
