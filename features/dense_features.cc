@@ -82,8 +82,22 @@ void Pipeline::PrepareRequest(const UserFeatures& user,
   }
 }
 
+ItemCounters Pipeline::CompactCounters(const v1::Counters& counters) const {
+  return impl_->popularity.Compact(counters);
+}
+
 void Pipeline::CandidateFeatures(const ItemFeatures& item,
                                  const v1::Counters* counters,
+                                 const HistoryProfile& profile,
+                                 const RequestFeatures& request,
+                                 std::span<float> out) const {
+  CandidateFeatures(
+      item, counters != nullptr ? CompactCounters(*counters) : ItemCounters(),
+      profile, request, out);
+}
+
+void Pipeline::CandidateFeatures(const ItemFeatures& item,
+                                 const ItemCounters& counters,
                                  const HistoryProfile& profile,
                                  const RequestFeatures& request,
                                  std::span<float> out) const {

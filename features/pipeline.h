@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "features/history_profile.h"
+#include "features/item_counters.h"
 #include "features/item_features.h"
 #include "features/schema.h"
 #include "proto/records.pb.h"
@@ -106,6 +107,13 @@ class Pipeline {
                          const HistoryProfile& profile,
                          const RequestFeatures& request,
                          std::span<float> out) const;
+  /// The same from counters that were compacted before: bit-identical, and
+  /// without the search by action name.
+  void CandidateFeatures(const ItemFeatures& item, const ItemCounters& counters,
+                         const HistoryProfile& profile,
+                         const RequestFeatures& request,
+                         std::span<float> out) const;
+  ItemCounters CompactCounters(const v1::Counters& counters) const;
 
   int32_t dense_width() const;
   /// The last shared_width() values are equal for all candidates of a request.

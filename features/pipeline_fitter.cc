@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "features/item_counters.h"
 #include "features/numeric_sketch.h"
 #include "features/pipeline_state.h"
 #include "features/record_plan.h"
@@ -19,8 +20,6 @@
 namespace attune::features {
 namespace {
 
-// Results of impressions that get a rate: each costs a logarithm per candidate.
-constexpr size_t kMaxRates = 6;
 // Of the items, before series count as a feature of the catalogue.
 constexpr double kMinSeriesShare = 0.01;
 constexpr int64_t kMinSeriesItems = 2;

@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "features/item_counters.h"
 #include "features/record_plan.h"
 #include "features/strict_json.h"
 
@@ -139,6 +140,10 @@ absl::Status CheckState(const PipelineState& state) {
       CheckNumeric("item_numeric", state.item_numeric, items.numerics.size()));
   ATTUNE_RETURN_IF_ERROR(
       CheckNumeric("user_numeric", state.user_numeric, users.numerics.size()));
+  if (state.rates.size() > kMaxRates) {
+    return absl::InvalidArgumentError(
+        StrCat(state.rates.size(), " rates, at most ", kMaxRates));
+  }
   for (const ActionRate& rate : state.rates) {
     if (!(rate.base > 0 && rate.base < 1)) {
       return absl::InvalidArgumentError(StrCat("rate of \"", rate.action,

@@ -1,7 +1,6 @@
 #include "features/popularity_features.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "features/bounded.h"
@@ -59,66 +58,74 @@ const PopularityFeatures::Action* PopularityFeatures::Find(
   return it != actions_.end() && it->name == name ? &*it : nullptr;
 }
 
-void PopularityFeatures::Write(const v1::Counters* counters, int64_t now_ms,
-                               bool has_time, float* dense) const {
-  double total = 0, day = 0, week = 0, month = 0, impressions = 0;
-  bool timed = false;
-  constexpr size_t kMaxRates = 16;
-  std::array<double, kMaxRates> followed{};
-  const int count = counters == nullptr ? 0 : counters->counters_size();
-  for (int i = 0; i < count; ++i) {
-    const v1::Counter& counter = counters->counters(i);
+ItemCounters PopularityFeatures::Compact(const v1::Counters& counters) const {
+  ItemCounters compact;
+  v1::Counter sum;
+  for (const v1::Counter& counter : counters.counters()) {
     if (counter.action() == kImpression) {
-      impressions = counter.total();
+      compact.impressions = counter.total();
       continue;
     }
     const Action* action = Find(counter.action());
-    if (action != nullptr && action->rate >= 0 &&
-        static_cast<size_t>(action->rate) < kMaxRates) {
-      followed[static_cast<size_t>(action->rate)] = counter.total();
+    if (action != nullptr && action->rate >= 0) {
+      compact.followed[static_cast<size_t>(action->rate)] =
+          static_cast<float>(counter.total());
     }
     const bool positive =
         action != nullptr
             ? action->positive
             : state_.schema.actions().IsPositive(counter.action());
-    if (!positive) continue;
-    total += counter.total();
-    if (!has_time || counter.month() == 0) continue;
-    const CounterValues values = CounterAt(counter, now_ms);
-    day += values.day;
-    week += values.week;
-    month += values.month;
-    timed = true;
+    if (positive) AddCounter(counter, sum);
   }
+  compact.total = sum.total();
+  compact.reference_ms = sum.reference_ms();
+  compact.day = sum.day();
+  compact.week = sum.week();
+  compact.month = sum.month();
+  return compact;
+}
 
+void PopularityFeatures::Write(const ItemCounters& counters, int64_t now_ms,
+                               bool has_time, float* dense) const {
   float* out = dense + layout_.popularity_begin;
-  *out++ = Bounded(0.25f * Log1p(total));
+  *out++ = Bounded(0.25f * Log1p(counters.total));
+  const double impressions = counters.impressions;
   if (state_.has_impressions) *out++ = Bounded(0.25f * Log1p(impressions));
   if (layout_.windows_begin >= 0) {
     float* windows = dense + layout_.windows_begin;
+    const bool timed = has_time && counters.month > 0;
     if (timed) {
+      // As CounterAt, in float: a third of the time of the whole block.
+      const double age_ms =
+          std::max(0.0, static_cast<double>(now_ms) -
+                            static_cast<double>(counters.reference_ms));
+      const auto decayed = [age_ms](double value, double half_life_ms) {
+        return static_cast<float>(value) *
+               std::exp2(static_cast<float>(-age_ms / half_life_ms));
+      };
+      const float day = decayed(counters.day, kDayMs);
+      const float week = decayed(counters.week, kWeekMs);
+      const float month = decayed(counters.month, kMonthMs);
       windows[0] = Bounded(0.4f * Log1p(day));
       windows[1] = Bounded(0.4f * Log1p(week));
       windows[2] = Bounded(0.4f * Log1p(month));
       // A steady rate fills a window in proportion to its half-life.
-      const float per_week = static_cast<float>(week) / 7.0f + kTrendPrior;
-      const float per_month = static_cast<float>(month) / 30.0f + kTrendPrior;
-      windows[3] = Bounded(std::log(per_week / per_month));
+      windows[3] = Bounded(std::log((week / 7.0f + kTrendPrior) /
+                                    (month / 30.0f + kTrendPrior)));
     } else {
       // An item without events has cold windows; only without a clock, or with
       // counts that have no times, are they unknown.
-      windows[4] = has_time && total <= 0 ? 0.0f : 1.0f;
+      windows[4] = has_time && counters.total <= 0 ? 0.0f : 1.0f;
     }
   }
   if (!(impressions > 0)) return;
   float* rates = dense + layout_.rates_begin;
-  for (size_t i = 0; i < std::min(state_.rates.size(), kMaxRates); ++i) {
+  for (size_t i = 0; i < state_.rates.size(); ++i) {
     const float base = static_cast<float>(state_.rates[i].base);
     const float expected =
         base * (static_cast<float>(impressions) + kPriorImpressions);
     rates[i] = Bounded(
-        std::log((static_cast<float>(followed[i]) + kPriorImpressions * base) /
-                 expected));
+        std::log((counters.followed[i] + kPriorImpressions * base) / expected));
   }
 }
 

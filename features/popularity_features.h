@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "features/dense_layout.h"
+#include "features/item_counters.h"
 #include "features/pipeline_state.h"
 #include "proto/records.pb.h"
 
@@ -17,10 +18,13 @@ class PopularityFeatures {
  public:
   PopularityFeatures(const PipelineState& state, const DenseLayout& layout);
 
+  /// Sums over the positive actions, moved to one reference time.
+  ItemCounters Compact(const v1::Counters& counters) const;
+
   /// Writes into dense [layout.width()], zeroed before. Without a clock
   /// (`has_time` false), or where the counters never saw a time, the windows
-  /// are masked. `counters` may be null.
-  void Write(const v1::Counters* counters, int64_t now_ms, bool has_time,
+  /// are masked.
+  void Write(const ItemCounters& counters, int64_t now_ms, bool has_time,
              float* dense) const;
 
  private:

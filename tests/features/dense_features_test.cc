@@ -219,6 +219,17 @@ TEST_F(DenseFeaturesTest, Popularity) {
   EXPECT_EQ(Value("popularity.untimed", item), 0.0f);
   EXPECT_EQ(Value("popularity.untimed", item, &counters), 0.0f);
 
+  RequestFeatures request;
+  pipeline_.PrepareRequest(user_, profile_, kNow + 3 * kDay, true, &request);
+  std::vector<float> compact(static_cast<size_t>(pipeline_.dense_width()));
+  pipeline_.CandidateFeatures(item, pipeline_.CompactCounters(counters),
+                              profile_, request, compact);
+  EXPECT_EQ(compact, Dense(item, &counters, kNow + 3 * kDay, true));
+  // A week's worth of decay halves the weekly window.
+  v1::Counters one;
+  AddToCounter(kNow - 7 * kDay, 2, CounterFor("purchase", one));
+  EXPECT_NEAR(Value("popularity.week", item, &one), 0.4 * std::log1p(1), 1e-6);
+
   v1::Counters untimed;
   AddToCounter(std::nullopt, 5, CounterFor("purchase", untimed));
   EXPECT_EQ(Value("popularity.untimed", item, &untimed), 1.0f);
