@@ -41,9 +41,9 @@ struct CallOptions {
 };
 
 struct RankIdsOptions {
-  int64_t now_ms = 0;      ///< 0: the clock
-  int64_t deadline_ms = 0; ///< budget of this call; 0: none
-  std::string_view model;  ///< empty: the current one
+  int64_t now_ms = 0;       ///< 0: the clock
+  int64_t deadline_ms = 0;  ///< budget of this call; 0: none
+  std::string_view model;   ///< empty: the current one
   bool without_state = false;
   const std::atomic<bool>* cancelled = nullptr;
 };

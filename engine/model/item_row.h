@@ -18,6 +18,8 @@ struct ModelItem {
   std::vector<float> x;  ///< [D] item vector
   std::vector<float> q;  ///< [D] normalised query projection, first block
   features::ItemFeatures features;
+  /// False for an id without a record: a zero vector, which matches nothing.
+  bool known = true;
 
   size_t size_bytes() const {
     return sizeof(*this) + 4 * (x.size() + q.size()) +

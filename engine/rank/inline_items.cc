@@ -12,6 +12,7 @@ std::shared_ptr<const ModelItem> MakeUnknownItem(const Model& model,
   auto item = std::make_shared<ModelItem>();
   item->x.assign(model.config().width, 0.0f);
   item->q.assign(model.config().width, 0.0f);
+  item->known = false;
   item->features.item_key = features::ItemKey(item_id);
   return item;
 }

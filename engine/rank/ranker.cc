@@ -167,6 +167,10 @@ absl::StatusOr<Ranker::Scores> Ranker::Score(
   ATTUNE_RETURN_IF_ERROR(context.CheckProgress());
   const Scorer& scorer = model_->scorer();
   scorer.Match(session.user, scores.x, scores.match);
+  // Nothing is known of an item without a record: as far off as a cosine goes.
+  for (int64_t i = 0; i < count; ++i) {
+    if (!items[i]->known) scores.match[i] = -1.0f / config.temperature;
+  }
   ATTUNE_RETURN_IF_ERROR(scorer.Fuse(
       context, session.kept->state, session.encoded, session.user,
       {scores.x, scores.q, dense}, config.fusion_mode, scores.fusion));
@@ -174,13 +178,6 @@ absl::StatusOr<Ranker::Scores> Ranker::Score(
   (formula != nullptr ? *formula : formula_)
       .Evaluate(scores.logits, scores.score);
   return scores;
-}
-
-absl::Status Ranker::Attention(ExecutionContext& context,
-                               const Session& session, ConstMatrixView q,
-                               MatrixView weights) const {
-  return model_->scorer().Attention(context, session.kept->state,
-                                    session.encoded, q, weights);
 }
 
 absl::StatusOr<std::vector<float>> Ranker::ScoreInline(

@@ -67,11 +67,25 @@ class Ranker {
       std::span<const v1::Counters* const> counters,
       const ValueFormula* formula) const;
 
-  /// The share of every history event of the window in the candidates'
-  /// attention, [C, window_events]; rows sum to at most 1. Uses the decoder
-  /// where it takes part in the score, else the product of item vectors.
-  absl::Status Attention(ExecutionContext& context, const Session& session,
-                         ConstMatrixView q, MatrixView weights) const;
+  /// Why these candidates: for the window's events that most likely matter (by
+  /// the decoder's attention, likeness and recency), how far each candidate's
+  /// score falls when the history is encoded without the event. Measured, not
+  /// attributed: attention weights alone need not say what a score rests on
+  /// (Jain and Wallace 2019). Costs one encoding per event tried, at most
+  /// kTriedEvents; for the final few candidates only.
+  static constexpr int kTriedEvents = 12;
+  struct Effects {
+    /// [C, window_events]: score - score without the event; lowest() where
+    /// the event was not tried.
+    MatrixView effect;
+    MatrixView attention;  ///< [C, window_events]; zeros without a decoder
+  };
+  absl::StatusOr<Effects> Explain(
+      ExecutionContext& context, const Request& request, ItemResolver& resolver,
+      const Session& session,
+      std::span<const std::shared_ptr<const ModelItem>> items,
+      std::span<const v1::Counters* const> counters,
+      const ValueFormula* formula) const;
 
   /// Answers the model's golden requests and compares; FailedPrecondition with
   /// the first score that differs by more than the precision's bound.

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "engine/rank/latency_histogram.h"
+#include "engine/rank/state_cache.h"
+#include "storage/statistics.h"
+
+namespace attune {
+
+/// Counters of one engine since it was opened. Recording is a few relaxed
+/// atomic additions. Thread-safe.
+class EngineStats {
+ public:
+  void RecordRequest(int64_t duration_ns, int64_t candidates, bool warm,
+                     const absl::Status& status);
+
+  /// What other parts count, read when the stats are asked for.
+  struct Sources {
+    std::string model;
+    StateCacheStats states;
+    StateCacheStats items;
+    storage::Statistics storage;
+  };
+  /// One JSON object; units are in the names.
+  std::string Json(const Sources& sources) const;
+  /// Prometheus text exposition format 0.0.4.
+  std::string Prometheus(const Sources& sources) const;
+
+ private:
+  std::atomic<int64_t> candidates_{0}, errors_{0};
+  LatencyHistogram cold_, warm_;
+};
+
+}  // namespace attune
