@@ -1,5 +1,7 @@
 #include "attention/ops/attention.h"
 
+#include <algorithm>
+
 #include "attention/onednn/attention_kernel.h"
 #include "attention/onednn/bfloat16_kernel.h"
 #include "attention/onednn/operations.h"
@@ -109,7 +111,10 @@ class VectorAttention final : public Attention {
 
   static ConstMatrixView InLog2(Workspace& workspace, ConstMatrixView table) {
     if (table.empty()) return {};
-    MatrixView scaled = workspace.Matrix(table.rows(), table.cols());
+    const int64_t stride = std::max(table.cols(), AttentionTask::kTimeRow);
+    const MatrixView scaled(
+        workspace.Allocate<float>(table.rows() * stride).data(),
+        table.extents(), {stride, 1});
     for (int64_t h = 0; h < table.rows(); ++h) {
       for (int64_t x = 0; x < table.cols(); ++x) {
         scaled(h, x) = table(h, x) * kLog2E;

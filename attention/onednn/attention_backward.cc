@@ -9,6 +9,7 @@
 // clang-format off: this include comes first
 #include "hwy/foreach_target.h"
 // clang-format on
+#include "attention/onednn/attention_biases-inl.h"
 #include "attention/onednn/attention_tile-inl.h"
 #include "attention/onednn/exp2-inl.h"
 #include "attention/onednn/head_tag-inl.h"
@@ -29,6 +30,7 @@ struct BackwardScratch {
   float* dlogits;     // [key block][tile]
   float* positions;   // extended position biases
   float* dpositions;  // and their gradients, or null
+  float* dtimes;      // [heads][buckets][tile] or null
   int32_t* buckets;   // [key block][tile], with a time bias
 };
 }  // namespace attune
@@ -172,7 +174,7 @@ void BackwardTile(const Tile& tile, Biases& biases,
       });
       if (biased) {
         biases.AddGradients(tile, h, first, keys, s.dlogits, s.dpositions,
-                            gradients.dtime_bias);
+                            s.dtimes);
       }
     }
   }
@@ -193,6 +195,9 @@ void Backward(const AttentionTask& task,
   if (scratch.dpositions != nullptr) {
     std::fill_n(scratch.dpositions, Biases::ExtendedSize(task), 0.0f);
   }
+  if (scratch.dtimes != nullptr) {
+    std::fill_n(scratch.dtimes, biases.TimeGradientSize(), 0.0f);
+  }
   for (int64_t begin = 0; begin < task.q.rows(); begin += kTile) {
     const Tile tile(task, begin);
     if (tile.vectors() == 2) {
@@ -201,9 +206,8 @@ void Backward(const AttentionTask& task,
       BackwardTile<1>(tile, biases, gradients, scratch);
     }
   }
-  if (scratch.dpositions != nullptr) {
-    biases.FoldGradients(scratch.dpositions, gradients.dposition_bias);
-  }
+  biases.FoldGradients(scratch.dpositions, scratch.dtimes,
+                       gradients.dposition_bias, gradients.dtime_bias);
 }
 
 int64_t PositionScratch(const AttentionTask& task) {
@@ -246,6 +250,10 @@ void AttentionBackward(Workspace& workspace, const AttentionTask& task,
   scratch.dpositions = positions == 0 || gradients.dposition_bias.empty()
                            ? nullptr
                            : floats(positions);
+  scratch.dtimes =
+      task.time_bias.empty() || gradients.dtime_bias.empty()
+          ? nullptr
+          : floats(task.heads * task.time_bias.cols() * kWidestTile);
   scratch.buckets =
       task.time_bias.empty()
           ? nullptr

@@ -9,6 +9,7 @@
 // clang-format off: this include comes first
 #include "hwy/foreach_target.h"
 // clang-format on
+#include "attention/onednn/attention_biases-inl.h"
 #include "attention/onednn/attention_tile-inl.h"
 #include "attention/onednn/exp2-inl.h"
 #include "hwy/contrib/math/math-inl.h"

@@ -10,6 +10,10 @@ namespace attune {
 /// One sequence, as the attention kernels see it. Pointers are to its own first
 /// row. bf16 has happened already: operands are f32, rounded where asked for.
 struct AttentionTask {
+  /// Floats that can be read from the start of a row of time_bias, although
+  /// fewer may count.
+  static constexpr int64_t kTimeRow = 64;
+
   int64_t heads = 0;
   int64_t head_width = 0;
   int64_t keys = 0;
