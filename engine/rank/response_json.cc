@@ -72,6 +72,7 @@ void AppendReason(const v1::Reason& reason, std::string* out) {
   if (reason.time_ms() != 0) AppendInteger("time_ms", reason.time_ms(), out);
   AppendInteger("position", reason.position(), out);
   AppendField("attention", reason.attention(), out);
+  AppendField("effect", reason.effect(), out);
   out->push_back('}');
 }
 

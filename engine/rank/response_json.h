@@ -15,7 +15,7 @@ namespace attune {
 ///    "items":[{"item_id":…, "score":…, "rank":…, "probabilities":{task:…},
 ///              "logits":{task:…}, "match_part":…, "fusion_part":…,
 ///              "reasons":[{"item_id":…, "title":…, "action":…, "time_ms":…,
-///                          "position":…, "attention":…}]}]}
+///                          "position":…, "attention":…, "effect":…}]}]}
 ///
 /// request_id and degraded stand only where they are not empty, the last three
 /// of an item only where it was explained, title and time_ms only where known.

@@ -93,11 +93,14 @@ std::string ReasonsToText(const v1::Explanation& explanation, int reasons) {
   std::string text;
   for (int r = 0; r < std::min(reasons, explanation.reasons_size()); ++r) {
     const v1::Reason& reason = explanation.reasons(r);
+    const std::string weight =
+        reason.effect() != 0 ? fmt::format("{:+.2g}", reason.effect())
+                             : fmt::format("{:.0f}%", 100 * reason.attention());
     text += StrCat(
         r == 0 ? "because you " : ", ", PastTense(reason.action()), " ",
         CutToWidth(reason.title().empty() ? reason.item_id() : reason.title(),
                    kReasonTitleWidth),
-        fmt::format(" ({:.0f}%)", 100 * reason.attention()));
+        " (", weight, ")");
   }
   return text;
 }

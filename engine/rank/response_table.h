@@ -25,15 +25,16 @@ struct ResponseTableOptions {
 ///   2 of 400 items, found by the match term; history of 34 events; model v3
 ///   rank  item   title          score   click    buy  match  features
 ///      1  b17    The Moonstone  0.4213  38.0%   4.1%  +1.25     -0.08
-///         because you bought The Woman in White (32%), read Bleak House (21%)
+///         because you bought The Woman in White (+0.18), read Emma (+0.041)
 ///
-/// A percentage behind a reason is the event's share of the candidate's
-/// attention. Every line ends with '\n'.
+/// The number behind a reason is its effect: how far the score falls without
+/// the event. Where no effect was measured, it is the event's share of the
+/// candidate's attention, as in (32%). Every line ends with '\n'.
 std::string ResponseToTable(const v1::RankResponse& response,
                             const ResponseTableOptions& options = {});
 
-/// "because you bought X (32%), read Y (21%)", at most `reasons` of them; empty
-/// if there are none. Titles stand for ids where they are known.
+/// "because you bought X (+0.18), read Y (+0.041)", at most `reasons` of them;
+/// empty if there are none. Titles stand for ids where they are known.
 std::string ReasonsToText(const v1::Explanation& explanation, int reasons = 3);
 
 }  // namespace attune

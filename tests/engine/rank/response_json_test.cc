@@ -41,6 +41,7 @@ v1::RankResponse Example() {
   reason->set_action("buy");
   reason->set_position(3);
   reason->set_attention(0.32);
+  reason->set_effect(0.125);
   item = response.add_items();
   item->set_item_id("b9");
   item->set_score(std::numeric_limits<double>::quiet_NaN());
@@ -59,7 +60,8 @@ TEST(ResponseJsonTest, HasTheFieldsInTheirOrder) {
       "\"logits\":{\"click\":-1.5,\"buy\":2.0},"
       "\"match_part\":1.25,\"fusion_part\":-0.5,\"reasons\":["
       "{\"item_id\":\"b2\",\"title\":\"The \\\"Woman\\\"\\nin White 红楼梦\","
-      "\"action\":\"buy\",\"position\":3,\"attention\":0.32}]},"
+      "\"action\":\"buy\",\"position\":3,\"attention\":0.32,\"effect\":0.125}]}"
+      ","
       "{\"item_id\":\"b9\",\"score\":null,\"rank\":2}]}");
 }
 

@@ -58,6 +58,18 @@ TEST(ResponseTableTest, AlignsAndExplains) {
             "   2  book-100  Madame Bovary  0.0031  0.42%\n");
 }
 
+TEST(ResponseTableTest, AReasonShowsHowFarTheScoreFallsWithoutIt) {
+  v1::Explanation why;
+  AddReason(why, "b2", "Emma", "buy", 0.9);
+  why.mutable_reasons(0)->set_effect(0.18321);
+  AddReason(why, "b3", "Persuasion", "like", 0.1);
+  why.mutable_reasons(1)->set_effect(-0.0051);
+  EXPECT_EQ(ReasonsToText(why),
+            "because you bought Emma (+0.18), liked Persuasion (-0.0051)");
+  EXPECT_EQ(ReasonsToText(why, 1), "because you bought Emma (+0.18)");
+  EXPECT_EQ(ReasonsToText({}), "");
+}
+
 TEST(ResponseTableTest, SaysWhatWasUnusual) {
   v1::RankResponse response;
   response.set_candidates_scored(1);
