@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -102,6 +103,27 @@ TEST_F(IdSourceTest, KnowsItsLengthAndPlace) {
   EXPECT_EQ(id, "y");
   EXPECT_EQ(list->where(), "number 2");
   EXPECT_FALSE(*list->Next(&id));
+}
+
+TEST(IdSourceOnRealDataTest, ReadsUsersAndItems) {
+  const std::string data = ATTUNE_SOURCE_DIR "/../shared/data/";
+  if (!std::filesystem::exists(data + "sample-books/users.tsv")) {
+    GTEST_SKIP() << "no " << data;
+  }
+  const absl::StatusOr<std::vector<std::string>> users =
+      ReadIdFile(data + "sample-books/users.tsv", "user_id");
+  ASSERT_TRUE(users.ok()) << users.status();
+  EXPECT_EQ(users->size(), 2000u);
+  EXPECT_EQ(users->front(), "4");
+  const absl::StatusOr<std::vector<std::string>> items =
+      ReadIdFile(data + "sample-books/items.jsonl", "item_id");
+  ASSERT_TRUE(items.ok()) << items.status();
+  EXPECT_EQ(items->size(), 1000u);
+  EXPECT_EQ(items->front(), "1") << "numbers become their text";
+  const absl::StatusOr<std::vector<std::string>> zipped =
+      ReadIdFile(data + "kuairand/users.tsv.gz", "user_id");
+  ASSERT_TRUE(zipped.ok()) << zipped.status();
+  EXPECT_GT(zipped->size(), 1000u);
 }
 
 }  // namespace
