@@ -13,8 +13,8 @@
 #include "plugins/c_abi/entry.h"
 #include "plugins/c_abi/log_forwarder.h"
 #include "plugins/c_abi/open_options.h"
-#include "plugins/c_abi/quiet_thread.h"
 #include "plugins/c_abi/result_buffer.h"
+#include "plugins/c_abi/run_on_quiet_thread.h"
 #include "plugins/c_abi/struct_size.h"
 
 namespace attune {
