@@ -1,16 +1,15 @@
 #include "storage/background_env.h"
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <thread>
-#include <utility>
 #include <vector>
 
 namespace attune::storage {
-namespace {
 
-class WorkQueue {
+class BackgroundEnv::WorkQueue {
  public:
   struct Job {
     void (*run)(void*) = nullptr;
@@ -59,6 +58,31 @@ class WorkQueue {
     return static_cast<int>(removed.size());
   }
 
+  void Hold() {
+    std::unique_lock lock(mutex_);
+    held_ = true;
+    if (std::this_thread::get_id() == beginner_) return;
+    begun_.wait_for(lock, std::chrono::seconds(2),
+                    [&] { return beginner_ == std::thread::id(); });
+  }
+
+  void Release() {
+    {
+      const std::lock_guard lock(mutex_);
+      held_ = false;
+    }
+    wake_.notify_all();
+  }
+
+  void NoteBegun() {
+    {
+      const std::lock_guard lock(mutex_);
+      if (beginner_ != std::this_thread::get_id()) return;
+      beginner_ = std::thread::id();
+    }
+    begun_.notify_all();
+  }
+
   unsigned int length() const {
     const std::lock_guard lock(mutex_);
     return static_cast<unsigned int>(jobs_.size());
@@ -70,13 +94,15 @@ class WorkQueue {
     std::unique_lock lock(mutex_);
     while (true) {
       ++idle_;
-      wake_.wait(lock, [&] { return closing_ || !jobs_.empty(); });
+      wake_.wait(lock, [&] { return closing_ || (!held_ && !jobs_.empty()); });
       --idle_;
       if (jobs_.empty()) return;
       const Job job = jobs_.front();
       jobs_.pop_front();
+      beginner_ = std::this_thread::get_id();
       lock.unlock();
       job.run(job.argument);
+      NoteBegun();
       lock.lock();
     }
   }
@@ -88,63 +114,50 @@ class WorkQueue {
   std::vector<std::thread> threads_;
   int idle_ = 0;
   bool closing_ = false;
+  bool held_ = false;
+  // The thread that is about to look for errors; meaningful with one thread.
+  std::thread::id beginner_;
+  std::condition_variable begun_;
 };
 
-class BackgroundEnv : public rocksdb::EnvWrapper {
- public:
-  explicit BackgroundEnv(int compaction_threads)
-      : EnvWrapper(rocksdb::Env::Default()),
-        flushes_(1),
-        compactions_(compaction_threads) {}
+BackgroundEnv::BackgroundEnv(int compaction_threads)
+    : EnvWrapper(rocksdb::Env::Default()),
+      flushes_(std::make_unique<WorkQueue>(1)),
+      compactions_(std::make_unique<WorkQueue>(compaction_threads)) {}
 
-  const char* Name() const override { return "attune.BackgroundEnv"; }
+BackgroundEnv::~BackgroundEnv() = default;
 
-  void Schedule(void (*function)(void*), void* argument, Priority priority,
-                void* tag, void (*unscheduled)(void*)) override {
-    Queue(priority).Schedule({function, argument, tag, unscheduled});
-  }
-  int UnSchedule(void* tag, Priority priority) override {
-    return Queue(priority).UnSchedule(tag);
-  }
-  unsigned int GetThreadPoolQueueLen(Priority priority) const override {
-    return priority == Priority::HIGH ? flushes_.length()
-                                      : compactions_.length();
-  }
-  // Sizes are fixed: RocksDB's wishes at Open are refused. No bottom pool.
-  void SetBackgroundThreads(int, Priority) override {}
-  void IncBackgroundThreadsIfNeeded(int, Priority) override {}
-  int GetBackgroundThreads(Priority priority) override {
-    switch (priority) {
-      case Priority::HIGH:
-        return flushes_.limit();
-      case Priority::LOW:
-        return compactions_.limit();
-      default:
-        return 0;
-    }
-  }
-  int ReserveThreads(int, Priority) override { return 0; }
-  int ReleaseThreads(int, Priority) override { return 0; }
-  void LowerThreadPoolIOPriority(Priority) override {}
-  void LowerThreadPoolCPUPriority(Priority) override {}
-  rocksdb::Status LowerThreadPoolCPUPriority(Priority,
-                                             rocksdb::CpuPriority) override {
-    return rocksdb::Status::OK();
-  }
+BackgroundEnv::WorkQueue& BackgroundEnv::Queue(Priority priority) const {
+  return priority == Priority::HIGH ? *flushes_ : *compactions_;
+}
 
- private:
-  WorkQueue& Queue(Priority priority) {
-    return priority == Priority::HIGH ? flushes_ : compactions_;
+void BackgroundEnv::HoldFlushes() { flushes_->Hold(); }
+void BackgroundEnv::ReleaseFlushes() { flushes_->Release(); }
+void BackgroundEnv::NoteFlushBegun() { flushes_->NoteBegun(); }
+
+void BackgroundEnv::Schedule(void (*function)(void*), void* argument,
+                             Priority priority, void* tag,
+                             void (*unscheduled)(void*)) {
+  Queue(priority).Schedule({function, argument, tag, unscheduled});
+}
+
+int BackgroundEnv::UnSchedule(void* tag, Priority priority) {
+  return Queue(priority).UnSchedule(tag);
+}
+
+unsigned int BackgroundEnv::GetThreadPoolQueueLen(Priority priority) const {
+  return Queue(priority).length();
+}
+
+int BackgroundEnv::GetBackgroundThreads(Priority priority) {
+  switch (priority) {
+    case Priority::HIGH:
+      return flushes_->limit();
+    case Priority::LOW:
+      return compactions_->limit();
+    default:
+      return 0;  // no pool for the bottommost level
   }
-
-  WorkQueue flushes_;
-  WorkQueue compactions_;
-};
-
-}  // namespace
-
-std::unique_ptr<rocksdb::Env> NewBackgroundEnv(int compaction_threads) {
-  return std::make_unique<BackgroundEnv>(compaction_threads);
 }
 
 }  // namespace attune::storage

@@ -152,8 +152,12 @@ absl::Status BulkRows::MergeRows(const View& view, Family family,
         return absl::DataLossError(
             StrCat("malformed value in ", kFamilyNames[Index(family)]));
       }
-      const std::string_view bytes = value.has_value() ? *value : "";
-      ATTUNE_RETURN_IF_ERROR(fn(keys[i], value.has_value() ? &bytes : nullptr));
+      if (!value.has_value()) {
+        ATTUNE_RETURN_IF_ERROR(fn(keys[i], nullptr));
+        continue;
+      }
+      const std::string_view bytes = *value;
+      ATTUNE_RETURN_IF_ERROR(fn(keys[i], &bytes));
     }
   }
   return absl::OkStatus();

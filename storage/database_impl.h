@@ -12,6 +12,7 @@
 #include "storage/group_compiler.h"
 #include "storage/row_cache.h"
 #include "storage/store.h"
+#include "storage/write_recovery.h"
 
 namespace attune::storage {
 
@@ -20,14 +21,13 @@ class Database::Impl {
  public:
   explicit Impl(std::unique_ptr<Store> opened_store)
       : store(std::move(opened_store)),
-        row_cache(store->options().row_cache_bytes) {}
+        row_cache(store->options().row_cache_bytes),
+        recovery(*store) {}
 
   /// Reads, or on creation writes, what the meta family says of the database.
   absl::Status Start();
 
   absl::Status CheckWritable() const;
-  /// After a full disk RocksDB refuses writes until it is told to resume.
-  absl::Status ResumeIfNeeded(const View& view);
   /// Makes a written group known to counts and caches.
   void Publish(const GroupCompiler& compiler);
 
@@ -47,7 +47,7 @@ class Database::Impl {
   std::mutex write_mutex;  // one group at a time; guards the following
   v1::StoreCounts counts;
   KnownUsers known_users;
-  bool needs_resume = false;
+  WriteRecovery recovery;
 };
 
 }  // namespace attune::storage

@@ -62,14 +62,6 @@ absl::Status Database::Impl::CheckWritable() const {
       StrCat(store->name(), " is open as a follower, which cannot write"));
 }
 
-absl::Status Database::Impl::ResumeIfNeeded(const View& view) {
-  if (!needs_resume) return absl::OkStatus();
-  ATTUNE_RETURN_IF_ERROR(Translate(
-      view.db().Resume(), StrCat("resume writing to ", store->name())));
-  needs_resume = false;
-  return absl::OkStatus();
-}
-
 void Database::Impl::Publish(const GroupCompiler& compiler) {
   counts = compiler.counts();
   for (const auto& [user_id, has_history] : compiler.histories()) {
@@ -94,7 +86,6 @@ absl::Status Database::Write(WriteGroup&& group, const WriteOptions& options,
   if (group.empty()) return absl::OkStatus();
   const std::lock_guard lock(impl_->write_mutex);
   const ReadLease view = impl_->store->Read();
-  ATTUNE_RETURN_IF_ERROR(impl_->ResumeIfNeeded(*view));
   BatchSink sink(*view);
   GroupCompiler compiler(*view, impl_->history_limit, impl_->counts,
                          impl_->known_users, sink);
@@ -103,11 +94,9 @@ absl::Status Database::Write(WriteGroup&& group, const WriteOptions& options,
   ATTUNE_RETURN_IF_ERROR(Translate(sink.status(), what));
   rocksdb::WriteOptions write_options;
   write_options.sync = options.sync;
-  const rocksdb::Status status = view->db().Write(write_options, &sink.batch());
-  if (!status.ok()) {
-    impl_->needs_resume = true;
-    return Translate(status, what);
-  }
+  ATTUNE_RETURN_IF_ERROR(impl_->recovery.Try(*view, group.size_bytes(), [&] {
+    return Translate(view->db().Write(write_options, &sink.batch()), what);
+  }));
   impl_->Publish(compiler);
   if (summary != nullptr) *summary = compiler.summary();
   group.Clear();
@@ -123,17 +112,14 @@ absl::Status Database::BulkWrite(WriteGroup&& group, WriteSummary* summary) {
   {
     const std::lock_guard lock(impl_->write_mutex);
     const ReadLease view = impl_->store->Read();
-    ATTUNE_RETURN_IF_ERROR(impl_->ResumeIfNeeded(*view));
     BulkRows rows;
     GroupCompiler compiler(*view, impl_->history_limit, impl_->counts,
                            impl_->known_users, rows);
     ATTUNE_RETURN_IF_ERROR(compiler.Compile(group.rep().operations));
     if (!rows.has_ranges()) {
-      const absl::Status status = IngestRows(*impl_->store, *view, rows);
-      if (!status.ok()) {
-        impl_->needs_resume = true;
-        return status;
-      }
+      ATTUNE_RETURN_IF_ERROR(impl_->recovery.Try(
+          *view, group.size_bytes(),
+          [&] { return IngestRows(*impl_->store, *view, rows); }));
       impl_->Publish(compiler);
       if (summary != nullptr) *summary = compiler.summary();
       group.Clear();

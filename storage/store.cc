@@ -10,7 +10,7 @@
 #include "absl/strings/match.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
-#include "storage/background_env.h"
+#include "rocksdb/listener.h"
 #include "storage/callback_logger.h"
 #include "storage/column_families.h"
 #include "storage/database_files.h"
@@ -26,12 +26,40 @@ constexpr int kMaxOpenFiles = 512;
 // look. The writer changes it every few seconds at most.
 constexpr int kFollowAttempts = 20;
 
+class ErrorListener : public rocksdb::EventListener {
+ public:
+  explicit ErrorListener(BackgroundEnv& env) : env_(env) {}
+
+  // Called before the error takes effect; see BackgroundEnv.
+  void OnBackgroundError(rocksdb::BackgroundErrorReason /*reason*/,
+                         rocksdb::Status* error) override {
+    if (error->severity() >= rocksdb::Status::Severity::kHardError) {
+      env_.HoldFlushes();
+    }
+  }
+  void OnFlushBegin(rocksdb::DB* /*db*/,
+                    const rocksdb::FlushJobInfo& /*job*/) override {
+    env_.NoteFlushBegun();
+  }
+  // After a full disk RocksDB would look every five seconds whether there is
+  // space. We resume with the first write that finds some (WriteRecovery).
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason /*reason*/,
+                            rocksdb::Status /*error*/,
+                            bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
+
+ private:
+  BackgroundEnv& env_;
+};
+
 }  // namespace
 
 Store::Store(const OpenOptions& options)
     : options_(options),
       name_(StrCat("database \"", options.path, "\"")),
-      env_(NewBackgroundEnv(std::max(1, options.background_threads - 1))),
+      env_(std::make_unique<BackgroundEnv>(
+          std::max(1, options.background_threads - 1))),
       block_cache_(rocksdb::NewLRUCache(options.block_cache_bytes)),
       logger_(NewCallbackLogger(options.log)) {}
 
@@ -76,6 +104,8 @@ rocksdb::DBOptions Store::MakeDbOptions() const {
   options.skip_stats_update_on_db_open = true;
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
+  options.max_bgerror_resume_count = 0;  // by WriteRecovery instead
+  options.listeners = {std::make_shared<ErrorListener>(*env_)};
   // A follower must hold all files open: the writer may delete any.
   options.max_open_files = is_writer() ? kMaxOpenFiles : -1;
   return options;

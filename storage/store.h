@@ -8,8 +8,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "rocksdb/cache.h"
-#include "rocksdb/env.h"
 #include "rocksdb/options.h"
+#include "storage/background_env.h"
 #include "storage/database.h"
 #include "storage/owner_file.h"
 #include "storage/view.h"
@@ -35,6 +35,7 @@ class Store {
   const OpenOptions& options() const { return options_; }
   /// `database "<path>"`, for messages.
   const std::string& name() const { return name_; }
+  BackgroundEnv& env() const { return *env_; }
   const rocksdb::Cache& block_cache() const { return *block_cache_; }
   /// Options of a family, for files that are made to be ingested into it.
   rocksdb::Options TableFileOptions(Family family) const;
@@ -53,7 +54,7 @@ class Store {
   const OpenOptions options_;
   const std::string name_;
   // Declared before the view, which uses them until it is closed.
-  std::unique_ptr<rocksdb::Env> env_;
+  std::unique_ptr<BackgroundEnv> env_;
   std::shared_ptr<rocksdb::Cache> block_cache_;
   std::shared_ptr<rocksdb::Logger> logger_;
 
