@@ -1,0 +1,136 @@
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+
+#include "base/parallel.h"
+#include "base/status_macros.h"
+#include "base/strings.h"
+#include "engine/io/text_file.h"
+#include "engine/train/train_model.h"
+#include "tools/attune/commands.h"
+#include "tools/attune/console.h"
+#include "tools/attune/evaluation_output.h"
+#include "tools/attune/open_engine.h"
+#include "tools/attune/stop_signal.h"
+
+namespace attune {
+namespace {
+
+constexpr std::string_view kCommand = "train";
+
+struct Arguments {
+  std::string database;
+  std::string output;
+  std::string config;
+  std::string protocol = "leave-one-out";
+  int epochs = 0;
+  int threads = 0;
+  uint64_t seed = 0;
+  bool has_seed = false;
+  bool resume = false;
+  bool json = false;
+};
+
+absl::StatusOr<TrainModelOptions> MakeOptions(const Arguments& arguments) {
+  TrainModelOptions options;
+  options.output = arguments.output;
+  if (!arguments.config.empty()) {
+    ATTUNE_ASSIGN_OR_RETURN(const std::string text,
+                            ReadTextFile(arguments.config));
+    ATTUNE_ASSIGN_OR_RETURN(options.config,
+                            ParseTrainConfig(text, arguments.config));
+  }
+  TrainOptions& training = options.config.training;
+  if (arguments.epochs > 0) training.epochs = arguments.epochs;
+  training.threads =
+      arguments.threads > 0 ? arguments.threads : AvailableCores();
+  if (arguments.has_seed) training.seed = arguments.seed;
+  ATTUNE_ASSIGN_OR_RETURN(options.split.protocol,
+                          ParseProtocol(arguments.protocol));
+  options.resume = arguments.resume;
+  return options;
+}
+
+absl::Status Train(const Arguments& arguments) {
+  ATTUNE_ASSIGN_OR_RETURN(TrainModelOptions options, MakeOptions(arguments));
+  ATTUNE_ASSIGN_OR_RETURN(const std::unique_ptr<storage::Database> database,
+                          OpenDatabaseFollower(arguments.database));
+  StopSignal stop;
+  options.cancelled = stop.flag();
+  options.on_epoch = [](const EpochReport& epoch) {
+    fmt::print(stderr,
+               "{} epoch {:>3}  loss {:.4f}  validation NDCG@10 {:.4f} (best "
+               "{:.4f})  {}  {} events/s\n",
+               epoch.stage == 0 ? "match  " : "decoder", epoch.epoch,
+               epoch.loss, epoch.metric, epoch.best_metric,
+               Duration(epoch.seconds),
+               WithCommas(static_cast<int64_t>(epoch.tokens_per_second)));
+  };
+  ATTUNE_ASSIGN_OR_RETURN(const TrainModelResult result,
+                          TrainModel(*database, options));
+  if (arguments.json) {
+    nlohmann::ordered_json json = {{"model", arguments.output},
+                                   {"version", result.version},
+                                   {"seconds", result.seconds},
+                                   {"fusion_weight", result.fusion.weight}};
+    json["evaluation"] = EvaluationJson(result.report);
+    PrintJson(json);
+    return absl::OkStatus();
+  }
+  Print(EvaluationTable(result.report));
+  Print(
+      fmt::format("\n{}: version {}, trained in {}; publish it with\n"
+                  "attune publish --db {} --model {}\n",
+                  arguments.output, result.version, Duration(result.seconds),
+                  arguments.database, arguments.output));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void RegisterTrainCommand(CLI::App& app, SetExitCode set_exit_code) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand(
+      "train", "Train a model on a database's logs and evaluate it");
+  command->add_option("--db", arguments->database, "Database directory")
+      ->required();
+  command
+      ->add_option("--out", arguments->output,
+                   "Model directory to write; appears when it is complete")
+      ->required();
+  command->add_option("--config", arguments->config,
+                      "Configuration: {\"model\": {…}, \"training\": {…}}");
+  command
+      ->add_option("--protocol", arguments->protocol,
+                   "How validation and test are cut off")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"leave-one-out", "time-split", "last-basket"}));
+  command
+      ->add_option("--epochs", arguments->epochs,
+                   "Most epochs (default: the configuration's)")
+      ->check(CLI::PositiveNumber);
+  command
+      ->add_option("--threads", arguments->threads,
+                   "Threads (default: the cores there are)")
+      ->check(CLI::Range(1, 1024));
+  CLI::Option* seed =
+      command->add_option("--seed", arguments->seed,
+                          "Same seed, data and threads give the same bytes");
+  command->add_flag("--resume", arguments->resume,
+                    "Go on from the checkpoint of a stopped run");
+  command->add_flag("--json", arguments->json, "Print the result as JSON");
+  command->callback(
+      [arguments, seed, set_exit_code = std::move(set_exit_code)] {
+        arguments->has_seed = seed->count() > 0;
+        const absl::Status status = Train(*arguments);
+        set_exit_code(status.ok() ? kExitOk : Fail(kCommand, status));
+      });
+}
+
+}  // namespace attune
