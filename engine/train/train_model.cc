@@ -90,7 +90,7 @@ absl::StatusOr<FusionChoice> ChooseFusion(Trainer& trainer,
   std::vector<FusionChoice> choices = {{}};
   if (trained) {
     for (FusionMode mode : {FusionMode::kFeatures, FusionMode::kFull}) {
-      for (float weight : {0.25f, 0.5f, 0.75f, 1.0f, 1.25f}) {
+      for (float weight : {0.25f, 0.5f, 0.75f, 1.0f, 1.25f, 1.5f, 2.0f}) {
         choices.push_back({mode, weight});
       }
     }
@@ -108,12 +108,15 @@ absl::StatusOr<EvaluationRow> ModelRow(Trainer& trainer, const Split& split,
                                        std::span<const float> values,
                                        const std::string& name,
                                        const FusionChoice& choice) {
-  ATTUNE_ASSIGN_OR_RETURN(auto ranks,
-                          trainer.Rank(values, split.test(), {&choice, 1}));
   std::vector<double> all, unseen;
-  for (const TargetRanks& rank : ranks[0]) {
-    all.push_back(rank.all);
-    unseen.push_back(rank.unseen);
+  for (const bool exclude_seen : {false, true}) {
+    ATTUNE_ASSIGN_OR_RETURN(
+        auto ranks,
+        trainer.Rank(values, split.test(), {&choice, 1}, exclude_seen));
+    for (const TargetRanks& rank : ranks[0]) {
+      (exclude_seen ? unseen : all)
+          .push_back(exclude_seen ? rank.unseen : rank.all);
+    }
   }
   return MakeEvaluationRow(
       name,

@@ -503,7 +503,7 @@ absl::Status Trainer::Run(TrainerState& state, const EpochFunction& on_epoch) {
 
 absl::StatusOr<std::vector<std::vector<TargetRanks>>> Trainer::Rank(
     std::span<const float> values, std::span<const EvalCase> cases,
-    std::span<const FusionChoice> choices) {
+    std::span<const FusionChoice> choices, bool exclude_seen) {
   Impl& impl = *impl_;
   ATTUNE_RETURN_IF_ERROR(impl.EncodeItems(values));
   const Scorer scorer(impl.inference, values);
@@ -515,13 +515,15 @@ absl::StatusOr<std::vector<std::vector<TargetRanks>>> Trainer::Rank(
                      ConstMatrixView(impl.q.data(), {count, width}));
   Evaluator::Options options;
   options.rerank = impl.options.rerank;
+  options.exclude_seen = exclude_seen;
   return evaluator.Rank(cases, choices, options);
 }
 
 absl::StatusOr<std::vector<double>> Trainer::Validate(
     std::span<const float> values, std::span<const FusionChoice> choices) {
-  ATTUNE_ASSIGN_OR_RETURN(
-      auto ranks, Rank(values, impl_->data.split->validation(), choices));
+  ATTUNE_ASSIGN_OR_RETURN(auto ranks,
+                          Rank(values, impl_->data.split->validation(), choices,
+                               /*exclude_seen=*/true));
   std::vector<double> metrics;
   for (const std::vector<TargetRanks>& list : ranks) {
     double sum = 0;

@@ -77,10 +77,10 @@ class Trainer {
   /// choose the fusion weight.
   absl::StatusOr<std::vector<double>> Validate(
       std::span<const float> values, std::span<const FusionChoice> choices);
-  /// Ranks of the given cases.
+  /// Ranks of the given cases; `exclude_seen` as in Evaluator::Options.
   absl::StatusOr<std::vector<std::vector<TargetRanks>>> Rank(
       std::span<const float> values, std::span<const EvalCase> cases,
-      std::span<const FusionChoice> choices);
+      std::span<const FusionChoice> choices, bool exclude_seen);
 
   const Network& network() const;
 

@@ -1,0 +1,62 @@
+#include "engine/train/evaluate_model.h"
+
+#include <utility>
+
+#include "base/parallel.h"
+#include "base/status_macros.h"
+#include "engine/train/evaluator.h"
+#include "engine/train/item_pass.h"
+#include "engine/train/training_set.h"
+
+namespace attune {
+
+absl::StatusOr<EvaluationReport> EvaluateModel(
+    storage::Database& database, const Model& model,
+    const EvaluateModelOptions& options) {
+  ExecutionContext context;
+  context.cancelled = options.cancelled;
+  ATTUNE_ASSIGN_OR_RETURN(
+      auto set, LoadEvaluationSet(database, options.split, model, context));
+  ThreadPool pool(options.threads);
+  EvaluationReport report;
+  report.protocol = std::string(ProtocolName(options.split.protocol));
+  report.cases = static_cast<int64_t>(set->split->test().size());
+  report.candidates = static_cast<int32_t>(set->split->candidates().size());
+  if (options.with_baselines) {
+    ATTUNE_ASSIGN_OR_RETURN(
+        report.rows, BaselineRows(*set->split, options.ks, context, pool));
+  }
+
+  const Network& network = model.scorer().network();
+  const int64_t count = set->catalogue->size();
+  const int64_t width = model.config().width;
+  std::vector<float> x(static_cast<size_t>(count * width)), q(x.size());
+  MatrixView x_view(x.data(), {count, width});
+  MatrixView q_view(q.data(), {count, width});
+  ATTUNE_RETURN_IF_ERROR(ItemPass::EncodeAll(
+      pool, network, model.scorer().values(), *set->catalogue, x_view, q_view));
+  const TrainingData data = set->DataFor(model.config());
+  Evaluator evaluator(model.scorer(), *set->split, *set->features, data.actions,
+                      pool);
+  evaluator.SetItems(x_view, q_view);
+  const FusionChoice choice{model.config().fusion_mode,
+                            model.config().fusion_weight};
+  std::vector<double> all, unseen;
+  for (const bool exclude_seen : {false, true}) {
+    Evaluator::Options evaluation;
+    evaluation.rerank = options.rerank;
+    evaluation.exclude_seen = exclude_seen;
+    ATTUNE_ASSIGN_OR_RETURN(
+        auto ranks,
+        evaluator.Rank(set->split->test(), {&choice, 1}, evaluation));
+    for (const TargetRanks& rank : ranks[0]) {
+      (exclude_seen ? unseen : all)
+          .push_back(exclude_seen ? rank.unseen : rank.all);
+    }
+  }
+  report.rows.push_back(
+      MakeEvaluationRow("model", model.version(), all, unseen, options.ks));
+  return report;
+}
+
+}  // namespace attune
