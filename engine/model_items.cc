@@ -82,7 +82,7 @@ absl::Status ModelItems::ResolveRows(
         if (hash != RecordHash(*rows[place]->item)) return;
         auto item =
             ModelItem::Parse(bytes.substr(sizeof(hash)), model_->config().width,
-                             model_->pipeline());
+                             model_->pipeline(), model_->IdRow(missing[i]));
         // A damaged row is made again from its record.
         if (item.ok()) keep(place, *std::move(item));
       }));

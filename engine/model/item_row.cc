@@ -19,7 +19,8 @@ std::string ModelItem::Serialize() const {
 }
 
 absl::StatusOr<std::shared_ptr<const ModelItem>> ModelItem::Parse(
-    std::string_view bytes, int width, const features::Pipeline& pipeline) {
+    std::string_view bytes, int width, const features::Pipeline& pipeline,
+    int32_t id_row) {
   uint32_t stored = 0;
   const size_t vectors = 2 * sizeof(float) * static_cast<size_t>(width);
   if (bytes.size() < sizeof(stored) + vectors) {
@@ -32,6 +33,7 @@ absl::StatusOr<std::shared_ptr<const ModelItem>> ModelItem::Parse(
                                       ", model expects ", width));
   }
   auto item = std::make_shared<ModelItem>();
+  item->id_row = id_row;
   item->x.resize(width);
   item->q.resize(width);
   std::memcpy(item->x.data(), bytes.data() + sizeof(stored),

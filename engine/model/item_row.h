@@ -18,6 +18,8 @@ struct ModelItem {
   std::vector<float> x;  ///< [D] item vector
   std::vector<float> q;  ///< [D] normalised query projection, first block
   features::ItemFeatures features;
+  /// Row of the id table; set by whoever knows the id, not serialised.
+  int32_t id_row = -1;
   /// False for an id without a record: a zero vector, which matches nothing.
   bool known = true;
 
@@ -33,7 +35,8 @@ struct ModelItem {
   std::string Serialize() const;
   /// DataLoss where the bytes do not fit the model.
   static absl::StatusOr<std::shared_ptr<const ModelItem>> Parse(
-      std::string_view bytes, int width, const features::Pipeline& pipeline);
+      std::string_view bytes, int width, const features::Pipeline& pipeline,
+      int32_t id_row);
 };
 
 }  // namespace attune

@@ -10,6 +10,7 @@
 #include "engine/io/model_directory.h"
 #include "engine/io/safetensors.h"
 #include "engine/io/text_file.h"
+#include "engine/model/neighbour_profile.h"
 
 namespace attune {
 namespace {
@@ -18,6 +19,7 @@ constexpr char kConfigFile[] = "config.json";
 constexpr char kSchemaFile[] = "schema.json";
 constexpr char kPipelineFile[] = "pipeline.json";
 constexpr char kItemsFile[] = "items.txt";
+constexpr char kNeighboursFile[] = "neighbours.bin";
 constexpr char kWeightsFile[] = "weights.safetensors";
 constexpr char kGoldenFile[] = "golden.pb";
 constexpr char kReportFile[] = "report.json";
@@ -64,10 +66,11 @@ absl::Status CheckVocabulary(const ModelConfig& config, size_t item_ids,
                                       " item ids, config expects ",
                                       config.item_count));
   }
-  if (pipeline.dense_width() != config.dense_width) {
+  const int dense_width = pipeline.dense_width() + NeighbourProfile::kWidth;
+  if (dense_width != config.dense_width) {
     return absl::DataLossError(StrCat(kPipelineFile, ": dense width ",
-                                      pipeline.dense_width(),
-                                      ", config expects ", config.dense_width));
+                                      dense_width, ", config expects ",
+                                      config.dense_width));
   }
   if (pipeline.text_rows() > config.text_buckets ||
       pipeline.attribute_rows() > config.attribute_buckets ||
@@ -94,6 +97,8 @@ absl::StatusOr<std::string> Model::Save(const Parts& parts,
       WriteTextFile(base + kPipelineFile, parts.pipeline_json));
   ATTUNE_RETURN_IF_ERROR(
       WriteTextFile(base + kItemsFile, JoinLines(parts.item_ids)));
+  ATTUNE_RETURN_IF_ERROR(
+      WriteTextFile(base + kNeighboursFile, parts.neighbours));
   ATTUNE_RETURN_IF_ERROR(WriteTextFile(base + kGoldenFile, parts.golden));
   ATTUNE_RETURN_IF_ERROR(WriteTextFile(base + kReportFile, parts.report_json));
 
@@ -131,6 +136,8 @@ absl::StatusOr<std::shared_ptr<const Model>> Model::Load(
   ATTUNE_ASSIGN_OR_RETURN(std::string items,
                           ReadTextFile(base + kItemsFile, kMaxTextBytes));
   parts.item_ids = SplitLines(items);
+  ATTUNE_ASSIGN_OR_RETURN(parts.neighbours,
+                          ReadTextFile(base + kNeighboursFile, kMaxTextBytes));
   ATTUNE_ASSIGN_OR_RETURN(parts.golden,
                           ReadTextFile(base + kGoldenFile, kMaxTextBytes));
   ATTUNE_ASSIGN_OR_RETURN(parts.report_json,
@@ -161,6 +168,9 @@ absl::StatusOr<std::shared_ptr<const Model>> Model::Create(
   model->pipeline_ = std::make_unique<features::Pipeline>(std::move(pipeline));
   ATTUNE_RETURN_IF_ERROR(
       CheckVocabulary(parts.config, parts.item_ids.size(), *model->pipeline_));
+  ATTUNE_ASSIGN_OR_RETURN(
+      model->neighbours_,
+      NeighbourIndex::Parse(parts.neighbours, parts.config.item_count));
   for (size_t i = 0; i < parts.item_ids.size(); ++i) {
     model->id_rows_[parts.item_ids[i]] = static_cast<int32_t>(i);
   }
@@ -210,7 +220,8 @@ Model::EncodeItems(ExecutionContext& context,
   for (const v1::Item* item : items) {
     auto row = std::make_shared<ModelItem>();
     row->features = pipeline_->EncodeItem(*item);
-    batch.Add(IdRow(item->item_id()), row->features.text_tokens,
+    row->id_row = IdRow(item->item_id());
+    batch.Add(row->id_row, row->features.text_tokens,
               row->features.attribute_tokens);
     rows.push_back(std::move(row));
   }

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "engine/model/config.h"
 #include "engine/model/item_row.h"
+#include "engine/model/neighbour_index.h"
 #include "engine/model/network.h"
 #include "engine/model/scorer.h"
 #include "features/pipeline.h"
@@ -28,6 +29,7 @@ class Model {
     ModelConfig config;
     std::string pipeline_json;
     std::vector<std::string> item_ids;  ///< of id table rows
+    std::string neighbours;             ///< NeighbourIndex::Serialize
     std::vector<float> values;          ///< the network's layout
     std::string golden;                 ///< serialised v1.Golden; may be empty
     std::string report_json;
@@ -39,8 +41,8 @@ class Model {
   };
 
   /// Writes a model directory (manifest, config.json, schema.json,
-  /// pipeline.json, items.txt, weights.safetensors, golden.pb, report.json),
-  /// atomically; returns its version.
+  /// pipeline.json, items.txt, neighbours.bin, weights.safetensors, golden.pb,
+  /// report.json), atomically; returns its version.
   static absl::StatusOr<std::string> Save(const Parts& parts,
                                           const std::string& directory);
 
@@ -55,6 +57,7 @@ class Model {
   const ModelConfig& config() const { return network_->config(); }
   const features::Pipeline& pipeline() const { return *pipeline_; }
   const Scorer& scorer() const { return *scorer_; }
+  const NeighbourIndex& neighbours() const { return neighbours_; }
   const std::string& schema_json() const { return parts_.schema_json; }
   const std::string& report_json() const { return parts_.report_json; }
   const std::string& golden() const { return parts_.golden; }
@@ -74,6 +77,7 @@ class Model {
   Parts parts_;
   std::string version_;
   std::unique_ptr<features::Pipeline> pipeline_;
+  NeighbourIndex neighbours_;
   std::unique_ptr<Network> network_;
   std::unique_ptr<Scorer> scorer_;
   absl::flat_hash_map<std::string, int32_t> id_rows_;

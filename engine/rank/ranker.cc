@@ -55,6 +55,13 @@ absl::Status Ranker::UpdateProfile(ExecutionContext& context,
                           history.events(static_cast<int>(stored - newest + i)),
                           &kept.profile);
   }
+  kept.neighbours.Clear();
+  for (int64_t age = 0;
+       age < std::min<int64_t>(newest, NeighbourProfile::kEvents); ++age) {
+    kept.neighbours.AddEvent(model_->neighbours(),
+                             items[newest - 1 - age]->id_row,
+                             static_cast<int>(age));
+  }
   kept.profile.set_history_count(history.count());
   kept.profile_count = history.count();
   kept.profile_epoch = history.epoch();
@@ -161,7 +168,11 @@ absl::StatusOr<Ranker::Scores> Ranker::Score(
     if (fused) {
       model_->pipeline().CandidateFeatures(
           items[i]->features, counters[i], session.kept->profile,
-          session.request_features, dense.row_span(i));
+          session.request_features,
+          dense.row_span(i).first(config.dense_width -
+                                  NeighbourProfile::kWidth));
+      session.kept->neighbours.Features(
+          items[i]->id_row, dense.row_span(i).last(NeighbourProfile::kWidth));
     }
   }
   ATTUNE_RETURN_IF_ERROR(context.CheckProgress());

@@ -80,7 +80,7 @@ void DecoderSampler::Begin(const MatchBatch& rows, size_t sequence,
   group.user_tokens = features_.user(piece.user).tokens;
   features::Pipeline::ContextFeatures(now_ms, has_time, group.clock);
   features_.Begin(piece.user, piece.events.first(last_row - first + 1), now_ms,
-                  has_time, scratch.features);
+                  has_time, /*training=*/true, scratch.features);
 }
 
 void DecoderSampler::AddCandidate(int32_t item, int own, float log_weight,

@@ -126,7 +126,7 @@ absl::Status Evaluator::RankOne(Worker& worker, const EvalCase& c,
     GatherAdd(q_, worker.order, q);
     MatrixView dense = workspace.Matrix(n, config.dense_width);
     features_.Begin(c.user, prefix, c.time_ms, c.has_time && config.use_time,
-                    worker.scratch);
+                    /*training=*/false, worker.scratch);
     for (int64_t i = 0; i < n; ++i) {
       features_.Candidate(worker.order[i], 0, worker.scratch,
                           dense.row_span(i));

@@ -8,18 +8,20 @@ ExampleFeatures::ExampleFeatures(const features::Pipeline& pipeline,
                                  const Catalogue& catalogue,
                                  const AsOfCounters& counters,
                                  std::span<const features::UserFeatures> users,
-                                 std::span<const std::string> actions)
+                                 std::span<const std::string> actions,
+                                 const NeighbourIndex& neighbours)
     : pipeline_(pipeline),
       catalogue_(catalogue),
       counters_(counters),
-      users_(users) {
+      users_(users),
+      neighbours_(neighbours) {
   for (const std::string& action : actions) {
     events_.emplace_back().set_action(action);
   }
 }
 
 void ExampleFeatures::Begin(int32_t user, std::span<const Interaction> prefix,
-                            int64_t now_ms, bool has_time,
+                            int64_t now_ms, bool has_time, bool training,
                             Scratch& scratch) const {
   scratch.profile.Clear();
   const size_t newest = static_cast<size_t>(pipeline_.profile_events());
@@ -34,6 +36,7 @@ void ExampleFeatures::Begin(int32_t user, std::span<const Interaction> prefix,
                            &scratch.profile);
   }
   scratch.profile.set_history_count(static_cast<int64_t>(count));
+  AddNeighbours(user, prefix, training, scratch);
   pipeline_.PrepareRequest(users_[user], scratch.profile, now_ms, has_time,
                            &scratch.request);
 }
@@ -43,7 +46,45 @@ void ExampleFeatures::Candidate(int32_t item, int own, Scratch& scratch,
   counters_.Fill(item, scratch.request.now_ms, scratch.request.has_time, own,
                  &scratch.counters);
   pipeline_.CandidateFeatures(catalogue_.item(item), &scratch.counters,
-                              scratch.profile, scratch.request, out);
+                              scratch.profile, scratch.request,
+                              out.first(pipeline_.dense_width()));
+  scratch.neighbours.Features(catalogue_.id_row(item),
+                              out.last(NeighbourProfile::kWidth));
+}
+
+void ExampleFeatures::AddNeighbours(int32_t user,
+                                    std::span<const Interaction> prefix,
+                                    bool training, Scratch& scratch) const {
+  scratch.neighbours.Clear();
+  const int events = static_cast<int>(
+      std::min<size_t>(prefix.size(), NeighbourProfile::kEvents));
+  if (!training || covisitation_ == nullptr) {
+    for (int age = 0; age < events; ++age) {
+      const int32_t item = prefix[prefix.size() - 1 - age].item;
+      scratch.neighbours.AddEvent(neighbours_, catalogue_.id_row(item), age);
+    }
+    return;
+  }
+  if (scratch.own_user == nullptr) {
+    scratch.own_user = std::make_unique<Covisitation::OwnUser>(*covisitation_);
+  }
+  if (scratch.own_user_set != user) {
+    scratch.own_user->Set(sequences_->row(user));
+    scratch.own_user_set = user;
+  }
+  for (int age = 0; age < events; ++age) {
+    const int32_t item = prefix[prefix.size() - 1 - age].item;
+    for (const Neighbour& entry : covisitation_->cooccurrences().row(item)) {
+      scratch.neighbours.AddCooccurrence(
+          catalogue_.id_row(entry.item), age,
+          scratch.own_user->Cooccurrence(item, entry));
+    }
+    for (const Neighbour& entry : covisitation_->transitions().row(item)) {
+      scratch.neighbours.AddTransition(
+          catalogue_.id_row(entry.item), age,
+          scratch.own_user->Transition(item, entry));
+    }
+  }
 }
 
 }  // namespace attune

@@ -1,12 +1,16 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
+#include "engine/model/neighbour_profile.h"
 #include "engine/train/as_of_counters.h"
 #include "engine/train/catalogue.h"
+#include "engine/train/covisitation.h"
 #include "engine/train/dataset.h"
+#include "engine/train/item_lists.h"
 #include "features/history_profile.h"
 #include "features/pipeline.h"
 
@@ -21,17 +25,31 @@ class ExampleFeatures {
   ExampleFeatures(const features::Pipeline& pipeline,
                   const Catalogue& catalogue, const AsOfCounters& counters,
                   std::span<const features::UserFeatures> users,
-                  std::span<const std::string> actions);
+                  std::span<const std::string> actions,
+                  const NeighbourIndex& neighbours);
+
+  /// Training needs the counts behind the neighbours, to take the asking user
+  /// out of them; `sequences` are the rows that `covisitation` was built from.
+  void SetCovisitation(const Covisitation* covisitation,
+                       const ItemLists* sequences) {
+    covisitation_ = covisitation;
+    sequences_ = sequences;
+  }
 
   struct Scratch {
     features::HistoryProfile profile;
     features::RequestFeatures request;
     v1::Counters counters;
+    NeighbourProfile neighbours;
+    std::unique_ptr<Covisitation::OwnUser> own_user;
+    int32_t own_user_set = -1;
   };
 
-  /// Prepares for a request of `user` behind `prefix` (oldest first).
+  /// Prepares for a request of `user` behind `prefix` (oldest first). In
+  /// training the user's own events are taken out of the neighbours' counts:
+  /// they hold the answer.
   void Begin(int32_t user, std::span<const Interaction> prefix, int64_t now_ms,
-             bool has_time, Scratch& scratch) const;
+             bool has_time, bool training, Scratch& scratch) const;
   /// Features of one candidate, out [dense_width]. `own`: see AsOfCounters.
   void Candidate(int32_t item, int own, Scratch& scratch,
                  std::span<float> out) const;
@@ -39,14 +57,22 @@ class ExampleFeatures {
   const features::UserFeatures& user(int32_t index) const {
     return users_[index];
   }
-  int dense_width() const { return pipeline_.dense_width(); }
+  int dense_width() const {
+    return pipeline_.dense_width() + NeighbourProfile::kWidth;
+  }
 
  private:
+  void AddNeighbours(int32_t user, std::span<const Interaction> prefix,
+                     bool training, Scratch& scratch) const;
+
   const features::Pipeline& pipeline_;
   const Catalogue& catalogue_;
   const AsOfCounters& counters_;
   std::span<const features::UserFeatures> users_;
   std::vector<v1::HistoryEvent> events_;  // one per action, reused as template
+  const NeighbourIndex& neighbours_;
+  const Covisitation* covisitation_ = nullptr;
+  const ItemLists* sequences_ = nullptr;
 };
 
 }  // namespace attune

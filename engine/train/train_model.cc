@@ -157,12 +157,12 @@ absl::StatusOr<TrainModelResult> TrainModel(storage::Database& database,
   TrainOptions training = options.config.training;
   SplitOptions split_options = options.split;
   split_options.min_positives = training.min_positives;
-  ATTUNE_ASSIGN_OR_RETURN(auto set,
-                          LoadTrainingSet(database, split_options, context));
+  ThreadPool pool(training.threads);
+  ATTUNE_ASSIGN_OR_RETURN(
+      auto set, LoadTrainingSet(database, split_options, context, pool));
   ModelConfig config = options.config.model;
   FitConfig(*set, config);
   ATTUNE_ASSIGN_OR_RETURN(auto backend, MakeBackend(options.backend));
-  ThreadPool pool(training.threads);
   ATTUNE_ASSIGN_OR_RETURN(
       auto trainer,
       Trainer::Create(config, training, *backend, set->DataFor(config), pool));
@@ -216,9 +216,10 @@ absl::StatusOr<TrainModelResult> TrainModel(storage::Database& database,
   parts.config = config;
   parts.pipeline_json = set->pipeline->ToJson();
   parts.schema_json = set->schema.ToJson();
-  for (int32_t i = 0; i < set->dataset->items().size(); ++i) {
-    parts.item_ids.emplace_back(set->dataset->items().name(i));
+  for (int32_t item : set->vocabulary) {
+    parts.item_ids.emplace_back(set->dataset->items().name(item));
   }
+  parts.neighbours = set->neighbours->Serialize();
   parts.values = state.values;
   ATTUNE_ASSIGN_OR_RETURN(parts.golden,
                           MakeGolden(database, *set, parts, options.backend));

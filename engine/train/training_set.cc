@@ -87,11 +87,19 @@ class SetLoader {
         id_rows[i] = model->IdRow(dataset.items().name(i));
       }
     } else {
-      const ItemLists training = set_->split->TrainingItems();
-      for (int32_t item : training.items) id_rows[item] = item;
+      set_->sequences = set_->split->TrainingItems();
+      for (int32_t item : set_->sequences.items) id_rows[item] = 0;
+      for (size_t item = 0; item < id_rows.size(); ++item) {
+        if (id_rows[item] < 0) continue;
+        id_rows[item] = static_cast<int32_t>(set_->vocabulary.size());
+        set_->vocabulary.push_back(static_cast<int32_t>(item));
+      }
     }
     set_->catalogue =
         std::make_unique<Catalogue>(std::move(items), std::move(id_rows));
+    set_->neighbours =
+        model != nullptr ? std::make_unique<NeighbourIndex>(model->neighbours())
+                         : std::make_unique<NeighbourIndex>();
 
     set_->users.resize(dataset.users().size(),
                        set_->pipeline->EncodeUser(v1::User()));
@@ -121,7 +129,33 @@ class SetLoader {
     set_->counters->Build();
     set_->features = std::make_unique<ExampleFeatures>(
         *set_->pipeline, *set_->catalogue, *set_->counters, set_->users,
-        dataset.actions());
+        dataset.actions(), *set_->neighbours);
+    return absl::OkStatus();
+  }
+
+  /// Counts neighbours in the training sequences.
+  absl::Status CountNeighbours(ThreadPool& pool) {
+    ATTUNE_ASSIGN_OR_RETURN(
+        Covisitation covisitation,
+        Covisitation::Build(set_->sequences, set_->dataset->items().size(), {},
+                            pool));
+    set_->covisitation =
+        std::make_unique<Covisitation>(std::move(covisitation));
+    std::vector<std::vector<NeighbourIndex::Entry>> lists[2];
+    for (int kind = 0; kind < 2; ++kind) {
+      const NeighbourTable& table = kind == NeighbourIndex::kCooccurrence
+                                        ? set_->covisitation->cooccurrences()
+                                        : set_->covisitation->transitions();
+      for (int32_t item : set_->vocabulary) {
+        std::vector<NeighbourIndex::Entry>& list = lists[kind].emplace_back();
+        for (const Neighbour& neighbour : table.row(item)) {
+          list.push_back(
+              {set_->catalogue->id_row(neighbour.item), neighbour.weight});
+        }
+      }
+    }
+    *set_->neighbours = NeighbourIndex(lists);
+    set_->features->SetCovisitation(set_->covisitation.get(), &set_->sequences);
     return absl::OkStatus();
   }
 
@@ -169,11 +203,12 @@ TrainingData TrainingSet::DataFor(const ModelConfig& config) const {
 
 absl::StatusOr<std::unique_ptr<TrainingSet>> LoadTrainingSet(
     storage::Database& database, const SplitOptions& split_options,
-    const ExecutionContext& context) {
+    const ExecutionContext& context, ThreadPool& pool) {
   SetLoader loader(database, context);
   ATTUNE_RETURN_IF_ERROR(loader.LoadRows(split_options));
   ATTUNE_RETURN_IF_ERROR(loader.FitPipeline());
   ATTUNE_RETURN_IF_ERROR(loader.Encode(nullptr));
+  ATTUNE_RETURN_IF_ERROR(loader.CountNeighbours(pool));
   return loader.Take();
 }
 
@@ -192,11 +227,11 @@ absl::StatusOr<std::unique_ptr<TrainingSet>> LoadEvaluationSet(
 
 void FitConfig(const TrainingSet& set, ModelConfig& config) {
   config.use_time = set.timed;
-  config.item_count = set.dataset->items().size();
+  config.item_count = static_cast<int64_t>(set.vocabulary.size());
   config.text_buckets = std::max(1, set.pipeline->text_rows());
   config.attribute_buckets = std::max(1, set.pipeline->attribute_rows());
   config.user_buckets = std::max(1, set.pipeline->user_rows());
-  config.dense_width = set.pipeline->dense_width();
+  config.dense_width = set.features->dense_width();
   config.actions = {"other"};
   for (const std::string& action : set.dataset->actions()) {
     config.actions.push_back(action);

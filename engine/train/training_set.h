@@ -29,6 +29,11 @@ struct TrainingSet {
   std::unique_ptr<Catalogue> catalogue;
   std::unique_ptr<AsOfCounters> counters;
   std::vector<features::UserFeatures> users;
+  /// Dataset item of each id table row: those with training events.
+  std::vector<int32_t> vocabulary;
+  ItemLists sequences;  ///< what the neighbours were counted from
+  std::unique_ptr<Covisitation> covisitation;  ///< null for evaluation
+  std::unique_ptr<NeighbourIndex> neighbours;
   std::unique_ptr<ExampleFeatures> features;
   /// True when every event of a history has a clock time.
   bool timed = false;
@@ -41,7 +46,7 @@ struct TrainingSet {
 /// little to train on.
 absl::StatusOr<std::unique_ptr<TrainingSet>> LoadTrainingSet(
     storage::Database& database, const SplitOptions& split_options,
-    const ExecutionContext& context);
+    const ExecutionContext& context, ThreadPool& pool);
 
 /// The same with an existing model's pipeline and vocabulary, for evaluation.
 absl::StatusOr<std::unique_ptr<TrainingSet>> LoadEvaluationSet(
