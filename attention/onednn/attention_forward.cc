@@ -36,6 +36,32 @@ namespace attune {
 namespace HWY_NAMESPACE {
 namespace {
 
+// The largest score of each lane and `largest`, over the keys it sees.
+template <int kVectors>
+HWY_INLINE void LargestScores(const Tile& tile, int64_t first, int64_t keys,
+                              int64_t open, const float* scores,
+                              FloatVec largest[kVectors]) {
+  const FloatTag d;
+  const IntTag di;
+  int64_t j = 0;
+  for (; j + 2 <= open; j += 2) {
+    for (int v = 0; v < kVectors; ++v) {
+      const float* from = scores + j * kTile + v * kLanes;
+      largest[v] = hn::Max(
+          largest[v], hn::Max(hn::Load(d, from), hn::Load(d, from + kTile)));
+    }
+  }
+  for (; j < keys; ++j) {
+    const auto key = hn::Set(di, static_cast<int32_t>(first + j));
+    for (int v = 0; v < kVectors; ++v) {
+      const auto sees = hn::RebindMask(
+          d, hn::Gt(hn::Load(di, tile.visible + v * kLanes), key));
+      const FloatVec score = hn::Load(d, scores + j * kTile + v * kLanes);
+      largest[v] = hn::IfThenElse(sees, hn::Max(largest[v], score), largest[v]);
+    }
+  }
+}
+
 // scores -> exponentials relative to the running maximum, in place. Lanes that
 // do not see a key get exactly 0, so that it does not matter whether a sequence
 // goes on behind what a query sees. Returns through maximum and total; rescales
@@ -46,47 +72,51 @@ void Softmax(const Tile& tile, int64_t first, int64_t keys, float* scores,
   const FloatTag d;
   const IntTag di;
   const int64_t open = std::clamp<int64_t>(tile.seen_by_all - first, 0, keys);
+  FloatVec largest[kVectors];
+  // Keys of even and odd index are summed apart, to wait less for sums.
+  FloatVec sum[2][kVectors];
   for (int v = 0; v < kVectors; ++v) {
-    float* column = scores + v * kLanes;
-    const auto visible = hn::Load(di, tile.visible + v * kLanes);
-    const FloatVec old_maximum = hn::Load(d, maximum + v * kLanes);
-    FloatVec largest = old_maximum;
-    int64_t j = 0;
-    for (; j < open; ++j) {
-      largest = hn::Max(largest, hn::Load(d, column + j * kTile));
+    largest[v] = hn::Load(d, maximum + v * kLanes);
+    sum[0][v] = sum[1][v] = hn::Zero(d);
+  }
+  LargestScores<kVectors>(tile, first, keys, open, scores, largest);
+  for (int v = 0; first > 0 && v < kVectors; ++v) {
+    // Exactly 1 where the maximum stays.
+    const FloatVec factor =
+        FastExp2(d, hn::Sub(hn::Load(d, maximum + v * kLanes), largest[v]));
+    sum[0][v] = hn::Mul(hn::Load(d, total + v * kLanes), factor);
+    for (int64_t i = 0; i < head_width; ++i) {
+      float* to = sums + i * kTile + v * kLanes;
+      hn::Store(hn::Mul(hn::Load(d, to), factor), d, to);
     }
-    for (; j < keys; ++j) {
-      const auto sees = hn::RebindMask(
-          d, hn::Gt(visible, hn::Set(di, static_cast<int32_t>(first + j))));
-      largest = hn::IfThenElse(
-          sees, hn::Max(largest, hn::Load(d, column + j * kTile)), largest);
-    }
-    FloatVec sum = hn::Zero(d);
-    if (first > 0) {
-      // Exactly 1 where the maximum stays.
-      const FloatVec factor = FastExp2(d, hn::Sub(old_maximum, largest));
-      sum = hn::Mul(hn::Load(d, total + v * kLanes), factor);
-      for (int64_t i = 0; i < head_width; ++i) {
-        float* to = sums + i * kTile + v * kLanes;
-        hn::Store(hn::Mul(hn::Load(d, to), factor), d, to);
+  }
+  int64_t j = 0;
+  for (; j + 2 <= open; j += 2) {
+    for (int odd = 0; odd < 2; ++odd) {
+      for (int v = 0; v < kVectors; ++v) {
+        float* score = scores + (j + odd) * kTile + v * kLanes;
+        const FloatVec e = FastExp2(d, hn::Sub(hn::Load(d, score), largest[v]));
+        hn::Store(e, d, score);
+        sum[odd][v] = hn::Add(sum[odd][v], e);
       }
     }
-    for (j = 0; j < open; ++j) {
-      const FloatVec e =
-          FastExp2(d, hn::Sub(hn::Load(d, column + j * kTile), largest));
-      hn::Store(e, d, column + j * kTile);
-      sum = hn::Add(sum, e);
-    }
-    for (; j < keys; ++j) {
+  }
+  for (; j < keys; ++j) {
+    const auto key = hn::Set(di, static_cast<int32_t>(first + j));
+    for (int v = 0; v < kVectors; ++v) {
+      float* score = scores + j * kTile + v * kLanes;
       const auto sees = hn::RebindMask(
-          d, hn::Gt(visible, hn::Set(di, static_cast<int32_t>(first + j))));
+          d, hn::Gt(hn::Load(di, tile.visible + v * kLanes), key));
       const FloatVec e = hn::IfThenElseZero(
-          sees, FastExp2(d, hn::Sub(hn::Load(d, column + j * kTile), largest)));
-      hn::Store(e, d, column + j * kTile);
-      sum = hn::Add(sum, e);
+          sees, FastExp2(d, hn::Sub(hn::Load(d, score), largest[v])));
+      hn::Store(e, d, score);
+      FloatVec& to = j % 2 == 0 ? sum[0][v] : sum[1][v];
+      to = hn::Add(to, e);
     }
-    hn::Store(largest, d, maximum + v * kLanes);
-    hn::Store(sum, d, total + v * kLanes);
+  }
+  for (int v = 0; v < kVectors; ++v) {
+    hn::Store(largest[v], d, maximum + v * kLanes);
+    hn::Store(hn::Add(sum[0][v], sum[1][v]), d, total + v * kLanes);
   }
 }
 
