@@ -7,6 +7,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/quiet_thread.h"
+
 namespace attune::storage {
 
 class BackgroundEnv::WorkQueue {
@@ -36,7 +38,7 @@ class BackgroundEnv::WorkQueue {
       jobs_.push_back(job);
       if (idle_ < static_cast<int>(jobs_.size()) &&
           static_cast<int>(threads_.size()) < limit_) {
-        threads_.emplace_back([this] { Run(); });
+        threads_.push_back(StartQuietThread([this] { Run(); }));
       }
     }
     wake_.notify_one();

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "base/quiet_thread.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "rocksdb/convenience.h"
@@ -78,7 +79,7 @@ absl::Status WriteRecovery::Resume(const View& view) {
     finished_ = 0;
     resume_status_ = rocksdb::Status::OK();
     for (std::thread& resumer : resumers_) {
-      resumer = std::thread([this, &db = view.db()] {
+      resumer = StartQuietThread([this, &db = view.db()] {
         const rocksdb::Status status = db.Resume();
         if (status.ok() || status.IsBusy()) store_.env().ReleaseFlushes();
         const std::lock_guard status_lock(mutex_);

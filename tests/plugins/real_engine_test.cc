@@ -394,7 +394,12 @@ TEST_F(RealEngineTest, ASetFlagCancels) {
 // that RocksDB starts for a flush included.
 TEST_F(RealEngineTest, TheLibrarysThreadsTakeNoSignals) {
   const int before = Threads();
-  engine_ = Open(R"(, "memory_limit_mb": 64)");
+  // A new one: nothing to flush while it is opened.
+  const std::string json =
+      R"({"create": true, "memory_limit_mb": 64, "database": ")" +
+      shop_->directory() + "/fresh\"}";
+  ASSERT_EQ(attune_open(json.data(), json.size(), nullptr, &engine_, nullptr),
+            0);
   v1::PutItemsRequest items;
   for (int i = 0; i < 200; ++i) {
     v1::Item* item = items.add_items();
