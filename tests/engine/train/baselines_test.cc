@@ -96,6 +96,21 @@ TEST(BaselinesTest, SampleRetailBasketsAsPublished) {
        {"item-kNN, recent", .0201, .0087, .1154, .0786, .0396, .1789, ""}});
 }
 
+TEST(BaselinesTest, SampleVideoClicksAsPublished) {
+  const auto dataset = ReadSharedEvents({.file = "sample-video/events.tsv",
+                                         .time_column = "time_ms",
+                                         .action_column = "is_click",
+                                         .action = "1"});
+  if (!dataset) GTEST_SKIP() << "../shared/data/sample-video is not here";
+  ExpectPublishedTable(
+      *dataset, {},
+      {{"popularity", .0364, .0163, .1594, .0364, .0165, .1603, ""},
+       {"item-kNN", .0109, .0044, .1020, .0364, .0163, .1184,
+        "k=all, shrink=20"},
+       {"item-kNN, recent", .0128, .0055, .1066, .0346, .0166, .1211,
+        "k=all, shrink=20, half-life=10"}});
+}
+
 TEST(BaselinesTest, SameForAnyNumberOfThreads) {
   std::vector<TestHistory> histories(60);
   Rng rng(4);
