@@ -87,8 +87,10 @@ Page DrawPage(const World& world, const Reader& reader, Rng& rng) {
   while (page.size < Page::kSlots) {
     const int size_before = page.size;
     for (int tries = 0; tries < kDrawTries; ++tries) {
-      const ItemIndex item = search ? DrawForSearch(world, reader, rng)
-                                    : DrawForHome(world, reader, rng);
+      // A search that has run out of answers is filled up like the home page.
+      const ItemIndex item = search && tries < kDrawTries / 2
+                                 ? DrawForSearch(world, reader, rng)
+                                 : DrawForHome(world, reader, rng);
       if (!Fits(reader, page, item, rng)) continue;
       page.items[page.size++] = item;
       break;
