@@ -61,7 +61,7 @@ absl::Status Validate(const TrainOptions& o, std::string_view file) {
   const Range ranges[] = {
       {"epochs", static_cast<double>(o.epochs), 0, 100000},
       {"patience", static_cast<double>(o.patience), 1, 100000},
-      {"batch_tokens", static_cast<double>(o.batch_tokens), 32, 1 << 20},
+      {"batch_tokens", static_cast<double>(o.batch_tokens), 0, 1 << 20},
       {"learning_rate", o.learning_rate, 1e-8, 1},
       {"dropout", o.dropout, 0, 0.95},
       {"id_dropout", o.id_dropout, 0, 0.95},

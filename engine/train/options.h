@@ -11,14 +11,16 @@ namespace attune {
 
 /// How a model is trained; `training` in a configuration file.
 struct TrainOptions {
-  int epochs = 60;          ///< at most, of the match stage
-  int patience = 6;         ///< epochs without a better validation NDCG@10
-  int batch_tokens = 2048;  ///< history rows per step
+  int epochs = 60;   ///< at most, of the match stage
+  int patience = 8;  ///< epochs without a better validation NDCG@10
+  /// History rows per step; 0: a 48th of the training rows, 256 … 2048, so that
+  /// a small data set still gets enough steps.
+  int batch_tokens = 0;
   float learning_rate = 1e-3f;
   int warmup_steps = 100;
   float final_rate = 0.1f;  ///< where the cosine ends, as a share of the rate
   float weight_decay = 0.01f;
-  float dropout = 0.2f;
+  float dropout = 0.3f;
   float id_dropout = 0.1f;  ///< items that a step sees by text alone
   float gradient_clip = 5.0f;
   int min_positives = 5;  ///< users with fewer are not evaluated

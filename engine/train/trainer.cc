@@ -148,6 +148,14 @@ absl::Status Trainer::Impl::Prepare(const Backend& backend) {
     return absl::FailedPreconditionError(
         "no user has two events to train on: ingest more events");
   }
+  if (options.batch_tokens == 0) {
+    int64_t rows = 0;
+    for (const TrainingSequence& piece : pieces) {
+      rows += static_cast<int64_t>(piece.events.size()) - 1;
+    }
+    options.batch_tokens =
+        static_cast<int>(std::clamp<int64_t>(rows / 48, 256, 2048));
+  }
   const int64_t size = network.layout().size();
   for (Shard& shard : shards) shard.gradients.assign(size, 0.0f);
   std::vector<AdamWRange> ranges[2];

@@ -135,10 +135,16 @@ class SetLoader {
 
   /// Counts neighbours in the training sequences.
   absl::Status CountNeighbours(ThreadPool& pool) {
+    // Chosen on validation: a slow decay over ten positions beats exp(-lag)
+    // over five (ml-1m .1522 against .1400, sample-books .1959 against .1876).
+    CovisitationOptions options;
+    options.neighbours = 100;
+    options.transition_window = 10;
+    options.transition_decay = 4;
     ATTUNE_ASSIGN_OR_RETURN(
         Covisitation covisitation,
-        Covisitation::Build(set_->sequences, set_->dataset->items().size(), {},
-                            pool));
+        Covisitation::Build(set_->sequences, set_->dataset->items().size(),
+                            options, pool));
     set_->covisitation =
         std::make_unique<Covisitation>(std::move(covisitation));
     std::vector<std::vector<NeighbourIndex::Entry>> lists[2];
