@@ -37,19 +37,13 @@ if(NOT ATTUNE_DNNL_LIBDIR IN_LIST CMAKE_CXX_IMPLICIT_LINK_DIRECTORIES)
   endforeach()
 endif()
 
-# The program, once tools/ has it.
-foreach(_target attune attune_tool attune_cli)
-  if(TARGET ${_target})
-    get_target_property(_type ${_target} TYPE)
-    if(_type STREQUAL "EXECUTABLE")
-      file(RELATIVE_PATH _to_lib "/${CMAKE_INSTALL_BINDIR}"
-        "/${CMAKE_INSTALL_LIBDIR}/attune")
-      set_target_properties(${_target} PROPERTIES
-        INSTALL_RPATH "$ORIGIN/${_to_lib}")
-      install(TARGETS ${_target} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
-    endif()
-  endif()
-endforeach()
+if(TARGET attune_program)
+  file(RELATIVE_PATH _to_lib "/${CMAKE_INSTALL_BINDIR}"
+    "/${CMAKE_INSTALL_LIBDIR}/attune")
+  set_target_properties(attune_program PROPERTIES
+    INSTALL_RPATH "$ORIGIN/${_to_lib}")
+  install(TARGETS attune_program RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+endif()
 
 install(EXPORT attuneTargets NAMESPACE attune::
   DESTINATION "${_attune_cmake_dir}")

@@ -13,7 +13,7 @@ namespace attune {
 
 /// Largest message and largest sum of ids that a call takes.
 inline constexpr size_t kMaxInputBytes = size_t{64} << 20;
-inline constexpr size_t kMaxRankIds = 1'000'000;
+inline constexpr size_t kMaxRankIds = 100'000;
 
 /// A caller's pointer and length as a view; InvalidArgument naming the argument
 /// for NULL with a length, or one above kMaxInputBytes.

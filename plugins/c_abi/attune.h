@@ -207,7 +207,7 @@ typedef struct attune_rank_ids_options {
 /* Scores `count` candidates for a user without protobuf: scores[i] belongs to
  * ids[i] (id_lengths[i] bytes) and equals the `score` that attune_rank gives;
  * NaN where the item is not available. `scores` has room for `count` floats;
- * its content is unspecified after an error. At most 1,000,000 candidates.
+ * its content is unspecified after an error. At most 100,000 candidates.
  * `options` may be NULL. */
 ATTUNE_API int attune_rank_ids(attune_engine *engine, const char *user_id,
                                size_t user_id_length, const char *const *ids,

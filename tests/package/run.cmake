@@ -22,6 +22,11 @@ run("${CMAKE_COMMAND}" --build "${WORK_DIR}/build")
 run("${CMAKE_COMMAND}" -E env --unset=LD_LIBRARY_PATH
   "${WORK_DIR}/build/consumer")
 message(STATUS "${output}")
+if(EXISTS "${prefix}/bin/attune")
+  run("${CMAKE_COMMAND}" -E env --unset=LD_LIBRARY_PATH
+    "${prefix}/bin/attune" --version)
+  message(STATUS "${output}")
+endif()
 file(GLOB_RECURSE files RELATIVE "${prefix}" "${prefix}/*")
 foreach(file IN LISTS files)
   if(file MATCHES "\\.cmake$")

@@ -8,6 +8,7 @@
 #include <cfenv>
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <memory>
@@ -360,6 +361,85 @@ TEST_F(RealEngineTest, ADatabaseWithoutModelSaysSo) {
             ATTUNE_FAILED_PRECONDITION);
   EXPECT_THAT(error.message(), HasSubstr("model"));
   EXPECT_EQ(attune_close(engine, nullptr), 0);
+}
+
+TEST_F(RealEngineTest, AMissingDatabaseIsNotFound) {
+  const std::string json =
+      R"({"database": ")" + shop_->directory() + "/nowhere\"}";
+  attune_engine* engine = nullptr;
+  ErrorBox error;
+  EXPECT_EQ(
+      attune_open(json.data(), json.size(), nullptr, &engine, error.get()),
+      ATTUNE_NOT_FOUND);
+  EXPECT_THAT(error.message(), HasSubstr("nowhere"));
+}
+
+TEST_F(RealEngineTest, ACorruptModelFileIsNamed) {
+  engine_ = Open();
+  const std::vector<float> expected = RankIds(engine_, "user-7");
+  const std::string broken = shop_->directory() + "/broken";
+  std::filesystem::copy(shop_->model(), broken,
+                        std::filesystem::copy_options::recursive);
+  {
+    std::fstream weights(broken + "/weights.safetensors",
+                         std::ios::in | std::ios::out | std::ios::binary);
+    ASSERT_TRUE(weights.is_open());
+    weights.seekp(-5, std::ios::end);
+    weights.put('\x55');
+  }
+  ErrorBox error;
+  EXPECT_EQ(
+      attune_reload_model(engine_, broken.data(), broken.size(), error.get()),
+      ATTUNE_DATA_LOSS);
+  EXPECT_THAT(error.message(), HasSubstr("weights.safetensors"));
+  EXPECT_EQ(RankIds(engine_, "user-7"), expected);
+}
+
+TEST_F(RealEngineTest, ASpentBudgetEndsTheCall) {
+  engine_ = Open();
+  const std::string id = "item-1";
+  const std::vector<const char*> ids(100000, id.data());
+  const std::vector<size_t> lengths(ids.size(), id.size());
+  std::vector<float> scores(ids.size());
+  attune_rank_ids_options options = {};
+  options.struct_size = sizeof(options);
+  options.deadline_ms = 1;  // for what takes a hundred times as long
+  ErrorBox error;
+  EXPECT_EQ(attune_rank_ids(engine_, "user-1", 6, ids.data(), lengths.data(),
+                            ids.size(), scores.data(), &options, error.get()),
+            ATTUNE_DEADLINE_EXCEEDED)
+      << error.message();
+}
+
+TEST_F(RealEngineTest, SeveralEnginesInOneProcess) {
+  std::vector<std::string> copies;
+  for (int i = 0; i < 3; ++i) {  // while nothing has it open
+    copies.push_back(shop_->directory() + "/copy" + std::to_string(i));
+    std::filesystem::copy(shop_->database(), copies.back(),
+                          std::filesystem::copy_options::recursive);
+  }
+  engine_ = Open();
+  const std::vector<float> expected = RankIds(engine_, "user-1");
+  std::vector<attune_engine*> engines;
+  for (const std::string& copy : copies) {
+    const std::string json = R"({"database": ")" + copy + "\"}";
+    attune_engine* engine = nullptr;
+    ErrorBox error;
+    ASSERT_EQ(
+        attune_open(json.data(), json.size(), nullptr, &engine, error.get()), 0)
+        << error.message();
+    engines.push_back(engine);
+  }
+  const std::string click =
+      ClickBytes("user-1", "item-5", TinyShop::kNowMs - 1);
+  EXPECT_EQ(
+      attune_put_events(engines[0], click.data(), click.size(), 0, nullptr), 0);
+  EXPECT_NE(RankIds(engines[0], "user-1"), expected);
+  EXPECT_EQ(RankIds(engines[1], "user-1"), expected);
+  for (attune_engine* engine : engines) {
+    EXPECT_EQ(attune_close(engine, nullptr), 0);
+  }
+  EXPECT_EQ(RankIds(engine_, "user-1"), expected);
 }
 
 TEST_F(RealEngineTest, StatsAreText) {
