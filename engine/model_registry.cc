@@ -170,8 +170,16 @@ absl::Status ModelRegistry::Publish(const std::string& directory,
   ATTUNE_ASSIGN_OR_RETURN(ModelManifest manifest,
                           VerifyModelDirectory(directory));
   const std::string home = DirectoryOf(manifest.version);
+  std::error_code error;
+  const bool known = std::filesystem::exists(home, error);
   ATTUNE_RETURN_IF_ERROR(CopyDirectory(directory, home));
-  ATTUNE_ASSIGN_OR_RETURN(auto served, Load(home));
+  absl::StatusOr<std::shared_ptr<ServedModel>> loaded = Load(home);
+  if (!loaded.ok()) {
+    // A refused model leaves nothing behind.
+    if (!known) std::filesystem::remove_all(home, error);
+    return loaded.status();
+  }
+  std::shared_ptr<ServedModel> served = *std::move(loaded);
   {
     std::lock_guard<std::mutex> lock(mutex_);
     pending_ = served;  // from here on writers embed for it too

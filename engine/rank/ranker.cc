@@ -186,6 +186,12 @@ absl::StatusOr<Ranker::Scores> Ranker::Score(
       context, session.kept->state, session.encoded, session.user,
       {scores.x, scores.q, dense}, config.fusion_mode, scores.fusion));
   scorer.Logits(scores.match, scores.fusion, scores.logits);
+  // Nor may an unknown item look likely under another task, whose logit rests
+  // on the task's base rate.
+  for (int64_t i = 0; i < count; ++i) {
+    if (items[i]->known) continue;
+    for (int64_t t = 1; t < tasks; ++t) scores.logits(t, i) = scores.match[i];
+  }
   (formula != nullptr ? *formula : formula_)
       .Evaluate(scores.logits, scores.score);
   return scores;
