@@ -4,12 +4,14 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_join.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "engine/ingest/column_inference.h"
 #include "engine/ingest/database_schema.h"
 #include "engine/ingest/file_ingest.h"
 #include "engine/ingest/ingest_journal.h"
+#include "engine/io/line_source.h"
 
 namespace attune {
 namespace {
@@ -47,22 +49,39 @@ std::vector<InputFile> InputFiles(const IngestOptions& options) {
   return files;
 }
 
-// Every file can be opened and every name of the map is somewhere.
-absl::Status CheckInputs(const std::vector<InputFile>& files,
-                         const IngestOptions& options) {
-  std::vector<std::string> columns;
-  std::string names;
+// The names without which no row of that kind can be read.
+std::vector<std::string_view> RequiredNames(Entity entity) {
+  switch (entity) {
+    case Entity::kItem:
+      return {"item_id"};
+    case Entity::kUser:
+      return {"user_id"};
+    case Entity::kEvent:
+      return {"user_id", "item_id"};
+  }
+  return {};
+}
+
+// Better than the same error at the first row: nothing is written yet.
+absl::Status CheckRequiredNames(const std::vector<InputFile>& files,
+                                const ColumnMap& map) {
   for (const InputFile& file : files) {
-    ATTUNE_ASSIGN_OR_RETURN(const std::vector<std::string> found,
+    ATTUNE_ASSIGN_OR_RETURN(const std::vector<std::string> columns,
                             FileColumns(file.path));
-    for (const std::string& column : found) {
-      if (std::find(columns.begin(), columns.end(), column) == columns.end()) {
-        columns.push_back(column);
+    for (std::string_view name : RequiredNames(file.entity)) {
+      const bool found = std::any_of(columns.begin(), columns.end(),
+                                     [&](const std::string& column) {
+                                       return map.NewName(column) == name;
+                                     });
+      if (!found && !columns.empty()) {
+        return RowError(file.path, 1,
+                        StrCat("there is no column \"", name, "\" among ",
+                               absl::StrJoin(columns, ", "), "; --map ", name,
+                               "=COLUMN takes another one"));
       }
     }
-    names += StrCat(names.empty() ? "" : ", ", file.path);
   }
-  return options.map.CheckSources(columns, names);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<KnownFile>> LookUp(storage::Database* database,
@@ -106,13 +125,29 @@ absl::StatusOr<features::Schema> FindSchema(const std::vector<KnownFile>& files,
 
 }  // namespace
 
+absl::Status CheckIngestInputs(const IngestOptions& options) {
+  std::vector<std::string> columns;
+  std::string names;
+  for (const InputFile& file : InputFiles(options)) {
+    ATTUNE_ASSIGN_OR_RETURN(const std::vector<std::string> found,
+                            FileColumns(file.path));
+    for (const std::string& column : found) {
+      if (std::find(columns.begin(), columns.end(), column) == columns.end()) {
+        columns.push_back(column);
+      }
+    }
+    names += StrCat(names.empty() ? "" : ", ", file.path);
+  }
+  return options.map.CheckSources(columns, names);
+}
+
 absl::Status IngestFiles(storage::Database* database,
                          const IngestOptions& caller_options,
                          IngestSummary* summary) {
   *summary = IngestSummary();
   IngestOptions options = caller_options;
+  ATTUNE_RETURN_IF_ERROR(CheckIngestInputs(options));
   std::vector<InputFile> inputs = InputFiles(options);
-  ATTUNE_RETURN_IF_ERROR(CheckInputs(inputs, options));
 
   ATTUNE_ASSIGN_OR_RETURN(const features::Schema stored, LoadSchema(*database));
   features::Schema base = stored;
@@ -120,6 +155,7 @@ absl::Status IngestFiles(storage::Database* database,
     ATTUNE_ASSIGN_OR_RETURN(base, MergeSchemas(*options.schema, stored));
   }
   options.map.AddDefaults(base.name_map());
+  ATTUNE_RETURN_IF_ERROR(CheckRequiredNames(inputs, options.map));
   ATTUNE_ASSIGN_OR_RETURN(const std::vector<KnownFile> files,
                           LookUp(database, std::move(inputs), options));
   ATTUNE_ASSIGN_OR_RETURN(const features::Schema schema,

@@ -85,6 +85,11 @@ struct IngestSummary {
   std::vector<features::Column> inferred;
 };
 
+/// What can be found wrong with the options without a database: a file that is
+/// not there or not readable, a bad header, a name of the map that is nowhere.
+/// For callers that would make a database first; IngestFiles checks it, too.
+absl::Status CheckIngestInputs(const IngestOptions& options);
+
 /// Takes the files into the database, each row exactly once: what a group of
 /// rows changes and how far the file is taken are committed together.
 ///

@@ -70,9 +70,12 @@ void RegisterEvaluateCommand(CLI::App& app, SetExitCode set_exit_code) {
       ->required();
   command->add_option("--model", arguments->model, "Model directory")
       ->required();
-  command->add_option("--protocol", arguments->protocol,
-                      "leave-one-out, time-split or last-basket; the one that "
-                      "the model was trained under");
+  command
+      ->add_option("--protocol", arguments->protocol,
+                   "leave-one-out, time-split or last-basket; the one that "
+                   "the model was trained under")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"leave-one-out", "time-split", "last-basket"}));
   command->add_option("--k", arguments->ks, "Cut-offs of the metrics: 10,50")
       ->delimiter(',')
       ->check(CLI::Range(1, 100000));

@@ -3,7 +3,6 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -190,16 +189,9 @@ int RunIngest(const Arguments& arguments) {
   if (!schema.ok()) return Fail(kCommand, schema.status());
   options.schema = *std::move(schema);
 
-  // Before a database is made for files that are not there.
-  for (const auto* list : {&options.items, &options.users, &options.events}) {
-    for (const std::string& path : *list) {
-      std::error_code error;
-      if (!std::filesystem::exists(path, error)) {
-        return Fail(kCommand, absl::NotFoundError(
-                                  StrCat(path, ": there is no such file")));
-      }
-    }
-  }
+  // Before a database is made for files that cannot be read.
+  const absl::Status inputs = CheckIngestInputs(options);
+  if (!inputs.ok()) return Fail(kCommand, inputs);
   storage::OpenOptions open;
   open.path = arguments.database;
   open.create_if_missing = true;

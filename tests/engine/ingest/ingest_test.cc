@@ -308,6 +308,13 @@ TEST_F(IngestTest, AWrongMapOrFileWritesNothing) {
   options.map = ColumnMap();
   EXPECT_TRUE(
       absl::IsNotFound(IngestFiles(database.get(), options, &summary_)));
+  const std::string other = WriteFile("o.tsv", "user\tbook_id\nu\t1\n");
+  options.events = {other};
+  options.map = ColumnMap::Parse("item_id=book_id").value();
+  EXPECT_THAT(
+      std::string(IngestFiles(database.get(), options, &summary_).message()),
+      HasSubstr(other + ":1: there is no column \"user_id\" among user, "
+                        "book_id; --map user_id=COLUMN"));
   EXPECT_EQ(Dump(*database), "");
 
   // A name of the map may be in one of the files only.
