@@ -183,8 +183,12 @@ absl::StatusOr<TrainModelResult> TrainModel(storage::Database& database,
 
   TrainModelResult result;
   const bool with_decoder = training.decoder_epochs > 0;
-  ATTUNE_ASSIGN_OR_RETURN(result.fusion,
-                          ChooseFusion(*trainer, state.values, with_decoder));
+  if (options.force_fusion.has_value()) {
+    result.fusion = *options.force_fusion;
+  } else {
+    ATTUNE_ASSIGN_OR_RETURN(result.fusion,
+                            ChooseFusion(*trainer, state.values, with_decoder));
+  }
   config.fusion_mode = result.fusion.mode;
   config.fusion_weight = result.fusion.weight;
 

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -21,6 +22,9 @@ struct TrainModelOptions {
   /// Go on from `<output>.checkpoint`, where there is one for the same data and
   /// configuration; without it an old checkpoint is overwritten.
   bool resume = false;
+  /// Taken instead of the choice on validation: for benches and tests that
+  /// need a model with a known fusion.
+  std::optional<FusionChoice> force_fusion;
   const std::atomic<bool>* cancelled = nullptr;
   /// Called after each epoch; may be empty.
   std::function<void(const EpochReport&)> on_epoch;
@@ -29,7 +33,7 @@ struct TrainModelOptions {
 struct TrainModelResult {
   std::string version;
   EvaluationReport report;  ///< on the held-out test targets
-  FusionChoice fusion;      ///< chosen on validation
+  FusionChoice fusion;      ///< chosen on validation, or forced
   double seconds = 0;
 };
 
