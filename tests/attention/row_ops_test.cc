@@ -64,7 +64,13 @@ TEST_P(RowOpsTest, LayerNormIsAsReference) {
     // An offset of 100 deviations costs 100 times the rounding.
     const double tolerance = c.offset > 10 ? 1e-4 : 1e-5;
     ExpectClose(results[1].y.view(), results[0].y.view(), tolerance);
-    ExpectClose(results[1].dx.view(), results[0].dx.view(), tolerance);
+    if (c.width == 1) {
+      // One element has no gradient: what is left is the rounding of equal
+      // terms' difference (a fused multiply-add or not), times 1/sqrt(epsilon).
+      EXPECT_NEAR(results[1].dx.view()(0, 0), 0.0, 1e-3);
+    } else {
+      ExpectClose(results[1].dx.view(), results[0].dx.view(), tolerance);
+    }
     ExpectClose(results[1].dgamma, results[0].dgamma, tolerance);
     ExpectClose(results[1].dbeta, results[0].dbeta, tolerance);
   }
