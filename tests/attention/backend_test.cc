@@ -5,6 +5,7 @@
 
 #include "base/parallel.h"
 #include "tests/attention/attention_case.h"
+#include "tests/attention/expect_close.h"
 
 namespace attune {
 namespace {
@@ -60,6 +61,42 @@ TEST(BackendTest, LeavesTheFloatingPointModeAlone) {
       ASSERT_TRUE(attention->Forward(context, data.input(), out.view()).ok());
     });
     EXPECT_EQ(_mm_getcsr() & ~0x3fu, before);
+  }
+}
+
+// One prepared object, many threads, a context each: the memory objects that a
+// product borrows and the weights that gradients unpack are shared.
+TEST(BackendTest, OneObjectServesManyThreads) {
+  const auto backend = *MakeBackend();
+  Rng rng(8);
+  auto linear = *backend->CreateLinear({64, 48});
+  ASSERT_TRUE(linear
+                  ->SetWeights(TestMatrix::Random(rng, 64, 48).view(),
+                               std::vector<float>(48, 0.5f))
+                  .ok());
+  const AttentionData data({4, 16, {{70, 90}}}, Precision::kF32, 2);
+  auto attention = *backend->CreateAttention(data.spec);
+  const TestMatrix x = TestMatrix::Random(rng, 300, 64);
+  constexpr int kTasks = 32;
+  std::vector<TestMatrix> y(kTasks, TestMatrix::Filled(300, 48, 0.0f));
+  std::vector<TestMatrix> dx(kTasks, TestMatrix::Filled(300, 64, 0.0f));
+  std::vector<TestMatrix> out(kTasks,
+                              TestMatrix::Filled(data.q.view().rows(), 64, 0));
+  ThreadPool pool(4);
+  pool.ParallelFor(kTasks, [&](int64_t task) {
+    ExecutionContext context;
+    EXPECT_TRUE(linear->Forward(context, x.view(), y[task].view()).ok());
+    EXPECT_TRUE(linear
+                    ->Backward(context, x.view(), y[task].view(),
+                               dx[task].view(), {}, {})
+                    .ok());
+    EXPECT_TRUE(
+        attention->Forward(context, data.input(), out[task].view()).ok());
+  });
+  for (int task = 1; task < kTasks; ++task) {
+    ExpectIdentical(y[task].view(), y[0].view());
+    ExpectIdentical(dx[task].view(), dx[0].view());
+    ExpectIdentical(out[task].view(), out[0].view());
   }
 }
 
