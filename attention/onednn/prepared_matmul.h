@@ -36,6 +36,9 @@ class PreparedMatmul {
   static absl::StatusOr<std::unique_ptr<PreparedMatmul>> Create(
       const dnnl::engine& engine, const MatmulShape& shape,
       const dnnl::memory::desc& weights_desc);
+  ~PreparedMatmul();
+  PreparedMatmul(const PreparedMatmul&) = delete;
+  PreparedMatmul& operator=(const PreparedMatmul&) = delete;
 
   const MatmulShape& shape() const { return shape_; }
   /// oneDNN's name of the implementation, e.g. "brg:avx512_core".
@@ -66,9 +69,6 @@ class PreparedMatmul {
   size_t scratchpad_bytes_;
   mutable std::mutex mutex_;
   mutable std::vector<std::unique_ptr<Arguments>> free_;  // guarded by mutex_
-
- public:
-  ~PreparedMatmul();
 };
 
 }  // namespace attune
