@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <utility>
 
@@ -22,9 +23,12 @@ namespace {
 // Descriptors that table files may take in the host's process.
 constexpr int kMaxOpenFiles = 512;
 
-// How often a follower tries to see the same set of files before and after its
-// look. The writer changes it every few seconds at most.
-constexpr int kFollowAttempts = 20;
+// How long a follower tries to see the same set of files before and after it
+// opened them, which takes some milliseconds. The writer changes the set every
+// few seconds, seldom several times a second.
+constexpr std::chrono::seconds kFollowTimeout{10};
+// For errors that look final, but may be a file that was just deleted.
+constexpr int kMinFollowAttempts = 5;
 
 class ErrorListener : public rocksdb::EventListener {
  public:
@@ -220,7 +224,11 @@ absl::Status Store::CatchUp() {
 
 absl::Status Store::FollowAnew() {
   absl::Status error;
-  for (int attempt = 0; attempt < kFollowAttempts; ++attempt) {
+  const auto deadline = std::chrono::steady_clock::now() + kFollowTimeout;
+  for (int attempt = 0; attempt < kMinFollowAttempts ||
+                        (absl::IsUnavailable(error) &&
+                         std::chrono::steady_clock::now() < deadline);
+       ++attempt) {
     absl::StatusOr<std::string> before = ManifestStamp(options_.path);
     if (!before.ok()) {
       error = before.status();

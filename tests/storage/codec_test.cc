@@ -80,7 +80,8 @@ TEST(KeyCodecTest, RefusesBytesThatAreNoKey) {
 
 TEST(KeyCodecTest, ModelKeysRoundTrip) {
   const std::string version("v\0\x01", 3);
-  const auto parts = DecodeModelKey(ModelKey(version, "item"));
+  const std::string key = ModelKey(version, "item");
+  const auto parts = DecodeModelKey(key);
   ASSERT_TRUE(parts.has_value());
   EXPECT_EQ(parts->model_version, version);
   EXPECT_EQ(parts->id, "item");

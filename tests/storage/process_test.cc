@@ -123,7 +123,8 @@ TEST(KillTest, NothingAcknowledgedIsLost) {
   Rng rng(7);
   int64_t acknowledged = 0;
   for (int round = 0; round < 8; ++round) {
-    ChildProcess writer({"write", path});
+    // Small enough that flushes and compactions run into the kill.
+    ChildProcess writer({"write", path, "1"});
     const uint64_t lines = 1 + rng.Below(800);
     for (uint64_t i = 0; i < lines; ++i) {
       const std::string line = writer.ReadLine();
@@ -231,7 +232,7 @@ TEST(FollowerTest, SeesWhatTheWriterAcknowledged) {
 TEST(FollowerTest, KeepsUpWithABusyWriter) {
   TemporaryDirectory directory;
   const std::string path = directory.path() + "/db";
-  ChildProcess writer({"write", path});
+  ChildProcess writer({"write", path, "4"});
   ASSERT_EQ(writer.ReadLine(), "0");
   const auto follower = MustOpen(FollowerOptions(path));
   ASSERT_NE(follower, nullptr);

@@ -1,9 +1,9 @@
 // The other process of the two-process tests.
 //   storage_child hold PATH            opens for writing, says "open", closes
 //                                      when its input ends
-//   storage_child write PATH           appends events without end, one group
-//                                      each, and says a group's number when it
-//                                      is acknowledged
+//   storage_child write PATH MEGABYTES appends events without end, two in a
+//                                      group, and says a group's number when it
+//                                      is acknowledged; write buffer as given
 //   storage_child obey PATH            per line of input one step, then "done":
 //                                      "append N" events, "bulk N", "flush",
 //                                      "compact", "delete"
@@ -45,10 +45,9 @@ int Hold(const std::string& path) {
   return 0;
 }
 
-int WriteWithoutEnd(const std::string& path) {
+int WriteWithoutEnd(const std::string& path, size_t megabytes) {
   OpenOptions options = WriterOptions(path);
-  // Small enough that flushes and compactions run into the kill.
-  options.write_buffer_bytes = 1 << 20;
+  options.write_buffer_bytes = megabytes << 20;
   auto database = Database::Open(options);
   if (!database.ok()) return Fail(database.status());
   for (int64_t number = (*database)->Stats()->events / 2;; ++number) {
@@ -215,11 +214,14 @@ class DiskFiller {
 }  // namespace attune::storage
 
 int main(int argc, char** argv) {
-  if (argc != 3) return 2;
+  if (argc < 3) return 2;
   const std::string command = argv[1];
   const std::string path = argv[2];
   if (command == "hold") return attune::storage::Hold(path);
-  if (command == "write") return attune::storage::WriteWithoutEnd(path);
+  if (command == "write") {
+    return attune::storage::WriteWithoutEnd(path,
+                                            argc > 3 ? std::stoul(argv[3]) : 8);
+  }
   if (command == "obey") return attune::storage::Obey(path);
   if (command == "fill") return attune::storage::DiskFiller(path).Run();
   return 2;
