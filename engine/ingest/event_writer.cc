@@ -19,8 +19,7 @@ absl::Status At(std::string_view list, size_t index, absl::Status status) {
 
 }  // namespace
 
-absl::Status AppendEvent(const features::Schema& schema, const v1::Event& event,
-                         storage::WriteGroup* group) {
+std::vector<storage::CounterUpdate> CountersOf(const v1::Event& event) {
   std::optional<int64_t> time_ms;
   if (event.has_time_ms()) time_ms = event.time_ms();
   std::vector<storage::CounterUpdate> counters;
@@ -29,6 +28,18 @@ absl::Status AppendEvent(const features::Schema& schema, const v1::Event& event,
   for (const std::string& action : event.followed()) {
     counters.push_back({event.item_id(), action, time_ms});
   }
+  return counters;
+}
+
+absl::Status AppendEvent(const features::Schema& schema, const v1::Event& event,
+                         storage::WriteGroup* group) {
+  return AppendEventWith(schema, event, CountersOf(event), group);
+}
+
+absl::Status AppendEventWith(const features::Schema& schema,
+                             const v1::Event& event,
+                             std::span<const storage::CounterUpdate> counters,
+                             storage::WriteGroup* group) {
   const std::optional<v1::HistoryEvent> row = schema.HistoryEntryFor(event);
   storage::HistoryEntry entry;
   if (row.has_value()) entry.action = row->action();

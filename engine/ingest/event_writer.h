@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "features/schema.h"
@@ -19,6 +20,15 @@ namespace attune {
 /// followed). The event has passed CheckEvent().
 absl::Status AppendEvent(const features::Schema& schema, const v1::Event& event,
                          storage::WriteGroup* group);
+
+/// The counts of AppendEvent: views of the event.
+std::vector<storage::CounterUpdate> CountersOf(const v1::Event& event);
+
+/// AppendEvent with other counts, for an event that was counted before.
+absl::Status AppendEventWith(const features::Schema& schema,
+                             const v1::Event& event,
+                             std::span<const storage::CounterUpdate> counters,
+                             storage::WriteGroup* group);
 
 /// Checks and adds all of them; a missing action becomes the schema's default,
 /// an event with neither time nor order gets `now_ms`. InvalidArgument names

@@ -128,7 +128,11 @@ absl::StatusOr<features::Schema> FindSchema(const std::vector<KnownFile>& files,
 absl::Status CheckIngestInputs(const IngestOptions& options) {
   std::vector<std::string> columns;
   std::string names;
-  for (const InputFile& file : InputFiles(options)) {
+  std::vector<InputFile> files = InputFiles(options);
+  if (!options.times.empty()) {
+    files.push_back({"times", Entity::kEvent, options.times});
+  }
+  for (const InputFile& file : files) {
     ATTUNE_ASSIGN_OR_RETURN(const std::vector<std::string> found,
                             FileColumns(file.path));
     for (const std::string& column : found) {
@@ -178,8 +182,18 @@ absl::Status IngestFiles(storage::Database* database,
                       &file_summary);
     ATTUNE_RETURN_IF_ERROR(ingest.Run(file.earlier, &group));
   }
-  if (!group.empty()) return database->Write(std::move(group), {options.sync});
-  return absl::OkStatus();
+  if (!group.empty()) {
+    ATTUNE_RETURN_IF_ERROR(database->Write(std::move(group), {options.sync}));
+  }
+  if (options.times.empty()) return absl::OkStatus();
+  return AddTimes(
+      database,
+      {.path = options.times,
+       .map = options.map,
+       .skip_bad_rows = options.on_error == IngestOptions::OnError::kSkip,
+       .listed_errors = options.listed_errors,
+       .cancelled = options.cancelled},
+      &summary->times);
 }
 
 }  // namespace attune

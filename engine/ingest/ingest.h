@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "engine/ingest/add_times.h"
 #include "engine/io/column_map.h"
 #include "features/schema.h"
 #include "storage/database.h"
@@ -28,6 +29,8 @@ struct IngestOptions {
   std::vector<std::string> items;
   std::vector<std::string> users;
   std::vector<std::string> events;
+  /// After those: times for events that have only an order (AddTimes).
+  std::string times;
 
   /// Declared columns and actions; null: those of the database.
   std::optional<features::Schema> schema;
@@ -83,6 +86,7 @@ struct IngestSummary {
   std::vector<FileSummary> files;
   /// Columns whose type was found out in this run.
   std::vector<features::Column> inferred;
+  AddTimesSummary times;
 };
 
 /// What can be found wrong with the options without a database: a file that is

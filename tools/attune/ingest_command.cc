@@ -29,6 +29,7 @@ constexpr std::string_view kCommand = "ingest";
 struct Arguments {
   std::string database;
   std::vector<std::string> items, users, events;
+  std::string times;
   std::string schema;
   std::string map;
   std::string drop;
@@ -75,6 +76,16 @@ Json FileJson(const FileSummary& file) {
   return json;
 }
 
+Json TimesJson(const AddTimesSummary& times) {
+  return {{"rows", times.rows},
+          {"skipped", times.skipped},
+          {"errors", times.errors},
+          {"events_timed", times.events_timed},
+          {"users_timed", times.users_timed},
+          {"users_incomplete", times.users_incomplete},
+          {"users_without_need", times.users_without_need}};
+}
+
 void PrintSummaryJson(const IngestSummary& summary, const absl::Status& status,
                       double seconds) {
   Json files = Json::array();
@@ -90,7 +101,8 @@ void PrintSummaryJson(const IngestSummary& summary, const absl::Status& status,
   Json json = {{"ok", status.ok()},
                {"seconds", seconds},
                {"files", std::move(files)},
-               {"inferred_columns", std::move(columns)}};
+               {"inferred_columns", std::move(columns)},
+               {"times", TimesJson(summary.times)}};
   if (!status.ok()) json["error"] = std::string(ToStd(status.message()));
   PrintJson(json);
 }
@@ -143,6 +155,21 @@ void PrintFile(const FileSummary& file) {
   }
 }
 
+void PrintTimes(const std::string& path, const AddTimesSummary& times) {
+  Print(fmt::format("{}: {} of {} timed\n", path,
+                    Count(times.events_timed, "event"),
+                    Count(times.users_timed, "user")));
+  if (times.users_incomplete > 0) {
+    Print(
+        fmt::format("  {} left as they are: the file has no time for some "
+                    "of their events\n",
+                    Count(times.users_incomplete, "user")));
+  }
+  for (const std::string& error : times.errors) {
+    Print(fmt::format("  skipped {}\n", error));
+  }
+}
+
 void PrintSummary(const IngestSummary& summary, double seconds) {
   int64_t rows = 0;
   for (const FileSummary& file : summary.files) {
@@ -166,14 +193,16 @@ void PrintSummary(const IngestSummary& summary, double seconds) {
 
 int RunIngest(const Arguments& arguments) {
   if (arguments.items.empty() && arguments.users.empty() &&
-      arguments.events.empty()) {
-    return FailUsage(kCommand,
-                     "nothing to take: give --items, --users or --events");
+      arguments.events.empty() && arguments.times.empty()) {
+    return FailUsage(
+        kCommand,
+        "nothing to take: give --items, --users, --events or --times");
   }
   IngestOptions options;
   options.items = arguments.items;
   options.users = arguments.users;
   options.events = arguments.events;
+  options.times = arguments.times;
   absl::StatusOr<ColumnMap> map =
       ColumnMap::Parse(arguments.map, arguments.drop);
   if (!map.ok()) return FailUsage(kCommand, ToStd(map.status().message()));
@@ -224,6 +253,7 @@ int RunIngest(const Arguments& arguments) {
     PrintSummaryJson(summary, status, seconds);
   } else {
     PrintSummary(summary, seconds);
+    if (!arguments.times.empty()) PrintTimes(arguments.times, summary.times);
   }
   return status.ok() ? kExitOk : Fail(kCommand, status);
 }
@@ -252,6 +282,9 @@ void RegisterIngestCommand(CLI::App& app, SetExitCode set_exit_code) {
   command->add_option("--users", arguments->users, "File of users");
   command->add_option("--events", arguments->events,
                       "File of events or impressions");
+  command->add_option("--times", arguments->times,
+                      "File of user_id, item_id and timestamp: times for "
+                      "events that were taken with an order only");
   command->add_option("--schema", arguments->schema,
                       "schema.json: types of columns, meaning of actions");
   command->add_option("--map", arguments->map,

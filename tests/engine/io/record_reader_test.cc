@@ -199,6 +199,17 @@ TEST_F(RecordReaderTest, TwoColumnsCannotBecomeOne) {
               ElementsAre(HasSubstr("two fields would both be \"title\"")));
 }
 
+TEST_F(RecordReaderTest, LongRowsAreReadUpToTheLimit) {
+  const std::string long_text(3 << 20, 'x');
+  const std::vector<std::string> rows = JsonRows(StrCat(
+      "{\"a\":\"", long_text, "\"}\n{\"a\":\"",
+      std::string(LineSource::kDefaultMaxLineBytes, 'y'), "\"}\n{\"a\":1}\n"));
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[0], "a=text:" + long_text);
+  EXPECT_THAT(rows[1], HasSubstr("f.jsonl:2: line is longer than 16777216"));
+  EXPECT_EQ(rows[2], "a=number:1");
+}
+
 TEST_F(RecordReaderTest, ContinuesAtAnyPosition) {
   std::string json, tsv = "n\n";
   for (int i = 0; i < 2000; ++i) {
