@@ -14,8 +14,9 @@ namespace HWY_NAMESPACE {
 
 /// 2^x for x <= 127; anything below -100 gives 2^-100, which is nothing beside
 /// the 1 of a softmax, and not so small that its products become denormal (slow
-/// on many machines; the host's FTZ mode is not ours to set). Relative error at most 1.6e-7; exactly 1 at 0, which the rescaling of an
-/// online softmax relies on. 11 instructions against 27 of hwy's Exp.
+/// on many machines; the host's FTZ mode is not ours to set). Relative error at
+/// most 1.6e-7; exactly 1 at 0, which the rescaling of an online softmax relies
+/// on. 11 instructions against 27 of hwy's Exp.
 template <class D, class V = hwy::HWY_NAMESPACE::Vec<D>>
 HWY_INLINE V FastExp2(D d, V x) {
   namespace hn = hwy::HWY_NAMESPACE;
