@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -26,6 +27,9 @@ ChildProcess::ChildProcess(const std::vector<std::string>& arguments,
                            const std::string& directory)
     : output_path_(directory + "/stdout.txt"),
       errors_path_(directory + "/stderr.txt") {
+  // What an earlier child wrote must not be taken for this one's.
+  std::filesystem::remove(output_path_);
+  std::filesystem::remove(errors_path_);
   std::vector<char*> argv = {const_cast<char*>(ATTUNE_PROGRAM)};
   for (const std::string& argument : arguments) {
     argv.push_back(const_cast<char*>(argument.c_str()));
