@@ -47,6 +47,10 @@ target_link_libraries(attune_dnnl INTERFACE DNNL::dnnl)
 # As link options, since CMake drops repeated flags among libraries, and with
 # them the effect on the second library (Debian's linker drops what it thinks is
 # not needed).
+# libm comes before libimf, which exports exp, log, … too: else our own calls
+# bind to libimf here and to libm inside a host that has it, one bit apart.
+target_link_options(attune_dnnl INTERFACE
+  "LINKER:--push-state,--no-as-needed,-lm,--pop-state")
 foreach(_lib libimf.so libintlc.so.5)
   if(EXISTS "${ATTUNE_DNNL_LIBDIR}/${_lib}")
     target_link_options(attune_dnnl INTERFACE
