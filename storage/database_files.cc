@@ -1,5 +1,6 @@
 #include "storage/database_files.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
@@ -85,6 +86,12 @@ absl::Status CheckFormat(const std::string& path, int format_version) {
     return absl::FailedPreconditionError(StrCat(
         "\"", path, "\" holds a RocksDB database, but not one of Attune"));
   }
+  if (format_version < kOldestFormatVersion) {
+    return absl::FailedPreconditionError(
+        StrCat("database \"", path, "\" has format ", format_version,
+               ", this build reads from ", kOldestFormatVersion,
+               " on: ingest its files into a new one"));
+  }
   if (format_version > kFormatVersion) {
     return absl::FailedPreconditionError(StrCat(
         "database \"", path, "\" has format ", format_version,
@@ -123,14 +130,24 @@ absl::StatusOr<std::string> ManifestStamp(const std::string& path) {
   return StrCat(manifest, ":", size);
 }
 
-int64_t LogBytes(const std::string& path) {
-  int64_t bytes = 0;
+std::vector<std::string> LogFiles(const std::string& path) {
+  std::vector<std::string> names;
   std::error_code error;
   for (fs::directory_iterator it(path, error), end; !error && it != end;
        it.increment(error)) {
-    if (it->path().extension() != ".log") continue;
+    if (it->path().extension() == ".log") {
+      names.push_back(it->path().filename().string());
+    }
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+int64_t LogBytes(const std::string& path) {
+  int64_t bytes = 0;
+  for (const std::string& name : LogFiles(path)) {
     std::error_code gone;  // the writer may delete it meanwhile
-    const auto size = fs::file_size(it->path(), gone);
+    const auto size = fs::file_size(fs::path(path) / name, gone);
     if (!gone) bytes += static_cast<int64_t>(size);
   }
   return bytes;

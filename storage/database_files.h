@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -32,6 +33,9 @@ absl::Status PrepareDirectory(const std::string& path);
 /// Name and size of the current MANIFEST. It grows with every flush, compaction
 /// and ingestion, so equal stamps mean that the set of table files is the same.
 absl::StatusOr<std::string> ManifestStamp(const std::string& path);
+
+/// Names of the write-ahead log files, sorted.
+std::vector<std::string> LogFiles(const std::string& path);
 
 /// Bytes of the write-ahead log files.
 int64_t LogBytes(const std::string& path);

@@ -57,6 +57,13 @@ class ErrorListener : public rocksdb::EventListener {
   BackgroundEnv& env_;
 };
 
+// Both sorted.
+bool AllThere(const std::vector<std::string>& wanted,
+              const std::vector<std::string>& present) {
+  return std::includes(present.begin(), present.end(), wanted.begin(),
+                       wanted.end());
+}
+
 }  // namespace
 
 Store::Store(const OpenOptions& options)
@@ -197,9 +204,11 @@ absl::Status Store::OpenFollower() {
 // the old log in the follower's memory beside the new files that hold the same
 // rows: merge operands are applied twice, and a row that was ingested or
 // deleted meanwhile stays hidden behind its old self until the family's next
-// log record. And a log file that is deleted during the look is left out
-// without an error. So a changed MANIFEST means to open anew, and a look counts
-// only if the MANIFEST was the same before and after.
+// log record. So a changed MANIFEST means to open anew, and a look counts only
+// if the MANIFEST was the same before and after. And a log file that is deleted
+// during the look, which the writer does in the background long after the
+// MANIFEST has changed, ends the look at that log without an error, so that all
+// logs of before must still be there after it.
 absl::Status Store::CatchUp() {
   if (is_writer()) return absl::OkStatus();
   const std::lock_guard lock(catch_up_mutex_);
@@ -211,9 +220,11 @@ absl::Status Store::CatchUp() {
   // Readers wait meanwhile; should the writer rewrite files at this moment,
   // they wait for the new view.
   const absl::WriterMutexLock gate(&live->gate());
+  const std::vector<std::string> logs = LogFiles(options_.path);
   const rocksdb::Status status = live->db().TryCatchUpWithPrimary();
   stamp = ManifestStamp(options_.path);
-  if (status.ok() && stamp.ok() && *stamp == followed_stamp_) {
+  if (status.ok() && stamp.ok() && *stamp == followed_stamp_ &&
+      AllThere(logs, LogFiles(options_.path))) {
     return absl::OkStatus();
   }
   followed_stamp_.clear();
@@ -234,13 +245,15 @@ absl::Status Store::FollowAnew() {
       error = before.status();
       continue;
     }
+    const std::vector<std::string> logs = LogFiles(options_.path);
     absl::StatusOr<std::shared_ptr<const View>> opened = OpenFollowerOnce();
     if (!opened.ok()) {
       error = opened.status();
       continue;
     }
     absl::StatusOr<std::string> after = ManifestStamp(options_.path);
-    if (after.ok() && *after == *before) {
+    if (after.ok() && *after == *before &&
+        AllThere(logs, LogFiles(options_.path))) {
       followed_stamp_ = *before;
       const std::lock_guard lock(view_mutex_);
       view_ = *std::move(opened);
