@@ -35,13 +35,20 @@ class FamilyWriter {
         options_(store.TableFileOptions(family)),
         handle_(view.handle(family)) {}
 
-  absl::Status Add(std::string_view key, const std::string_view* value) {
+  absl::Status Add(const BulkRows::Row& row) {
     if (writer_ != nullptr && writer_->FileSize() >= kMaxFileBytes) {
       ATTUNE_RETURN_IF_ERROR(FinishFile());
     }
     if (writer_ == nullptr) ATTUNE_RETURN_IF_ERROR(StartFile());
-    return Check(value != nullptr ? writer_->Put(ToSlice(key), ToSlice(*value))
-                                  : writer_->Delete(ToSlice(key)));
+    switch (row.kind) {
+      case BulkRows::Kind::kPut:
+        return Check(writer_->Put(ToSlice(row.key), ToSlice(row.value)));
+      case BulkRows::Kind::kMerge:
+        return Check(writer_->Merge(ToSlice(row.key), ToSlice(row.value)));
+      case BulkRows::Kind::kDelete:
+        return Check(writer_->Delete(ToSlice(row.key)));
+    }
+    return absl::InternalError("unknown kind of row");
   }
 
   absl::Status FinishFile() {
@@ -102,9 +109,7 @@ absl::Status IngestRows(const Store& store, const View& view, BulkRows& rows) {
     FamilyWriter writer(store, view, static_cast<Family>(i));
     ATTUNE_RETURN_IF_ERROR(rows.ForEachRow(
         view, static_cast<Family>(i),
-        [&](std::string_view key, const std::string_view* value) {
-          return writer.Add(key, value);
-        }));
+        [&](const BulkRows::Row& row) { return writer.Add(row); }));
     ATTUNE_RETURN_IF_ERROR(writer.FinishFile());
     if (writer.files().empty()) continue;
     rocksdb::IngestExternalFileArg& argument = arguments.emplace_back();

@@ -4,8 +4,8 @@
 #include <cstring>
 #include <optional>
 #include <span>
+#include <string>
 
-#include "absl/container/flat_hash_map.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "storage/batched_read.h"
@@ -20,13 +20,57 @@ constexpr size_t kBlockBytes = 1 << 20;
 // Keys whose present values are read, and held, at a time.
 constexpr size_t kMergePortion = 4096;
 
-template <typename Change>
-std::span<const Change> TakeKey(std::span<const Change>& rest) {
+using Row = BulkRows::Row;
+using Kind = BulkRows::Kind;
+
+std::span<const Row> TakeKey(std::span<const Row>& rest) {
   size_t count = 1;
   while (count < rest.size() && rest[count].key == rest[0].key) ++count;
-  const std::span<const Change> taken = rest.first(count);
+  const std::span<const Row> taken = rest.first(count);
   rest = rest.subspan(count);
   return taken;
+}
+
+// One key's changes, folded: what is left, with its bytes in `buffer` unless
+// they are those of the last change.
+struct Folded {
+  Row row;
+  bool well_formed = true;
+};
+
+template <typename Merge>
+Folded Fold(std::optional<std::string_view> present,
+            std::span<const Row> changes, std::string& buffer) {
+  // Only what follows the last put or deletion counts.
+  size_t first = changes.size();
+  while (first > 0 && changes[first - 1].kind == Kind::kMerge) --first;
+  if (first == changes.size()) return {changes.back(), true};
+  Folded folded;
+  folded.row.key = changes[0].key;
+  buffer.clear();
+  if (first == 0 && !present.has_value()) {
+    for (const Row& change : changes) buffer.append(change.value);
+    folded.row.kind = Kind::kMerge;
+  } else {
+    if (first > 0) {
+      const Row& base = changes[first - 1];
+      present.reset();
+      if (base.kind == Kind::kPut) present = base.value;
+    }
+    Merge merge;
+    folded.well_formed = merge.Start(present);
+    for (; folded.well_formed && first < changes.size(); ++first) {
+      folded.well_formed = merge.Apply(changes[first].value);
+    }
+    buffer = merge.Finish();
+  }
+  folded.row.value = buffer;
+  return folded;
+}
+
+absl::Status Malformed(Family family) {
+  return absl::DataLossError(
+      StrCat("malformed value in ", kFamilyNames[Index(family)]));
 }
 
 }  // namespace
@@ -70,61 +114,33 @@ void BulkRows::Merge(Family family, std::string_view key,
   Add(family, key, operand, Kind::kMerge);
 }
 
-absl::Status BulkRows::ForEachRow(const View& view, Family family,
-                                  RowFunction fn) {
-  std::vector<Change>& changes = changes_[Index(family)];
+absl::Status BulkRows::ForEachRow(
+    const View& view, Family family,
+    absl::FunctionRef<absl::Status(const Row&)> fn) {
+  std::vector<Row>& changes = changes_[Index(family)];
   // Stable: changes of one key keep their order.
-  std::stable_sort(
-      changes.begin(), changes.end(),
-      [](const Change& a, const Change& b) { return a.key < b.key; });
-  if (family == Family::kHistories || family == Family::kCounters) {
-    return MergeRows(view, family, changes, fn);
-  }
-  std::span<const Change> rest(changes);
+  std::stable_sort(changes.begin(), changes.end(),
+                   [](const Row& a, const Row& b) { return a.key < b.key; });
+  if (family == Family::kCounters) return MergeCounters(view, fn);
+  std::span<const Row> rest(changes);
+  std::string buffer;
   while (!rest.empty()) {
-    const Change& last = TakeKey(rest).back();
-    ATTUNE_RETURN_IF_ERROR(
-        fn(last.key, last.kind == Kind::kDelete ? nullptr : &last.value));
+    // Other families than histories have no merges; the last change wins.
+    const Folded folded =
+        Fold<HistoryMerge>(std::nullopt, TakeKey(rest), buffer);
+    if (!folded.well_formed) return Malformed(family);
+    ATTUNE_RETURN_IF_ERROR(fn(folded.row));
   }
   return absl::OkStatus();
 }
 
-namespace {
-
-// One key's changes on top of its present value.
-template <typename Merge, typename Change, typename Kind>
-std::optional<std::string> Fold(std::optional<std::string_view> present,
-                                std::span<const Change> changes, Kind put,
-                                Kind merge_kind, bool& well_formed) {
-  // Only what follows the last put or deletion counts.
-  size_t first = changes.size();
-  while (first > 0 && changes[first - 1].kind == merge_kind) --first;
-  if (first > 0) {
-    const Change& base = changes[first - 1];
-    present.reset();
-    if (base.kind == put) present = base.value;
-  }
-  if (first == changes.size()) {
-    if (!present.has_value()) return std::nullopt;
-    return std::string(*present);
-  }
-  Merge merge;
-  well_formed = merge.Start(present);
-  for (; well_formed && first < changes.size(); ++first) {
-    well_formed = merge.Apply(changes[first].value);
-  }
-  return merge.Finish();
-}
-
-}  // namespace
-
-absl::Status BulkRows::MergeRows(const View& view, Family family,
-                                 const std::vector<Change>& changes,
-                                 RowFunction fn) {
-  std::span<const Change> rest(changes);
-  std::vector<std::span<const Change>> portion;
+absl::Status BulkRows::MergeCounters(
+    const View& view, absl::FunctionRef<absl::Status(const Row&)> fn) {
+  std::span<const Row> rest(changes_[Index(Family::kCounters)]);
+  std::vector<std::span<const Row>> portion;
   std::vector<std::string_view> keys;
-  std::vector<std::optional<std::string>> present;
+  std::vector<std::string> present;  // empty: no counters yet
+  std::string buffer;
   while (!rest.empty()) {
     portion.clear();
     keys.clear();
@@ -132,32 +148,16 @@ absl::Status BulkRows::MergeRows(const View& view, Family family,
       portion.push_back(TakeKey(rest));
       keys.push_back(portion.back()[0].key);
     }
-    present.assign(keys.size(), std::nullopt);
-    ATTUNE_RETURN_IF_ERROR(
-        BatchedRead(view, family, keys, [&](size_t i, std::string_view value) {
-          present[i] = value;
-          return absl::OkStatus();
-        }));
+    present.assign(keys.size(), std::string());
+    ATTUNE_RETURN_IF_ERROR(BatchedRead(view, Family::kCounters, keys,
+                                       [&](size_t i, std::string_view value) {
+                                         present[i] = value;
+                                         return absl::OkStatus();
+                                       }));
     for (size_t i = 0; i < keys.size(); ++i) {
-      std::optional<std::string_view> base;
-      if (present[i].has_value()) base = *present[i];
-      bool well_formed = true;
-      const std::optional<std::string> value =
-          family == Family::kHistories
-              ? Fold<HistoryMerge>(base, portion[i], Kind::kPut, Kind::kMerge,
-                                   well_formed)
-              : Fold<CountersMerge>(base, portion[i], Kind::kPut, Kind::kMerge,
-                                    well_formed);
-      if (!well_formed) {
-        return absl::DataLossError(
-            StrCat("malformed value in ", kFamilyNames[Index(family)]));
-      }
-      if (!value.has_value()) {
-        ATTUNE_RETURN_IF_ERROR(fn(keys[i], nullptr));
-        continue;
-      }
-      const std::string_view bytes = *value;
-      ATTUNE_RETURN_IF_ERROR(fn(keys[i], &bytes));
+      const Folded folded = Fold<CountersMerge>(present[i], portion[i], buffer);
+      if (!folded.well_formed) return Malformed(Family::kCounters);
+      ATTUNE_RETURN_IF_ERROR(fn(folded.row));
     }
   }
   return absl::OkStatus();

@@ -32,29 +32,30 @@ class BulkRows : public RowSink {
 
   bool has_ranges() const { return has_ranges_; }
 
-  /// A key's final row; `value` is null for a deletion. Views live during the
-  /// call.
-  using RowFunction = absl::FunctionRef<absl::Status(
-      std::string_view key, const std::string_view* value)>;
-  /// Calls fn for each key of the family in key order. Histories and counters
-  /// are merged with what the view has.
-  absl::Status ForEachRow(const View& view, Family family, RowFunction fn);
-
- private:
   enum class Kind : uint8_t { kPut, kDelete, kMerge };
-  struct Change {
+  /// A key's final row; a merge's value is all its operands as one. Views live
+  /// during the call.
+  struct Row {
     std::string_view key;
     std::string_view value;
     Kind kind = Kind::kPut;
   };
+  /// Calls fn for each key of the family in key order. Counters are merged with
+  /// what the view has: an item may have been counted a hundred thousand times,
+  /// and whoever reads it next should not have to add that up. Histories that
+  /// existed before stay merges, because each load would rewrite them whole for
+  /// an event or two more.
+  absl::Status ForEachRow(const View& view, Family family,
+                          absl::FunctionRef<absl::Status(const Row&)> fn);
 
+ private:
   void Add(Family family, std::string_view key, std::string_view value,
            Kind kind);
   std::string_view Keep(std::string_view bytes);
-  absl::Status MergeRows(const View& view, Family family,
-                         const std::vector<Change>& changes, RowFunction fn);
+  absl::Status MergeCounters(const View& view,
+                             absl::FunctionRef<absl::Status(const Row&)> fn);
 
-  std::array<std::vector<Change>, kFamilyCount> changes_;
+  std::array<std::vector<Row>, kFamilyCount> changes_;
   std::vector<std::unique_ptr<char[]>> blocks_;
   size_t block_left_ = 0;
   char* block_next_ = nullptr;

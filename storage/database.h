@@ -23,7 +23,10 @@ namespace attune::storage {
 
 /// Of the database's layout on disk. Raised when a reader of today would
 /// misread what is written; a newer one is refused.
-inline constexpr int kFormatVersion = 1;
+///   2: histories start from an empty row, marked in the family events
+inline constexpr int kFormatVersion = 2;
+/// Older ones are refused: a database is made again from its files.
+inline constexpr int kOldestFormatVersion = 2;
 
 struct OpenOptions {
   enum class Mode {
@@ -100,9 +103,9 @@ class Database {
 
   /// The same result as Write with sync, by sorted table files that are
   /// ingested together: faster for more than about 50,000 rows, and no write
-  /// stall. Reads what it updates, so that histories and counters are stored
-  /// finished. Smaller groups, and those with DeleteUser…, DeleteUser…Events or
-  /// DeleteModel…, take the way of Write.
+  /// stall. Smaller groups, and those with DeleteModel…, take the way of Write.
+  /// Each load adds a file per column family, so make groups large (200,000
+  /// rows take some 200 MB).
   absl::Status BulkWrite(WriteGroup&& group, WriteSummary* summary = nullptr);
 
   // ---- Reading -------------------------------------------------------------

@@ -120,7 +120,7 @@ absl::Status GroupCompiler::LoadExistence(
   ATTUNE_RETURN_IF_ERROR(LookUp(Family::kItems, items_));
   ATTUNE_RETURN_IF_ERROR(LookUp(Family::kUsers, users_));
   ATTUNE_RETURN_IF_ERROR(LookUp(Family::kEvents, event_ids_));
-  ATTUNE_RETURN_IF_ERROR(LookUp(Family::kHistories, histories_));
+  ATTUNE_RETURN_IF_ERROR(LookUpHistories());
   if (has_deletions_) {
     ATTUNE_RETURN_IF_ERROR(
         ListModelVersions(Family::kItemVectors, vector_versions_));
@@ -138,6 +138,22 @@ absl::Status GroupCompiler::LookUp(Family family, Existence& keys) const {
   return BatchedRead(view_, family, wanted,
                      [&](size_t i, std::string_view /*value*/) {
                        keys[std::string(wanted[i])] = true;
+                       return absl::OkStatus();
+                     });
+}
+
+absl::Status GroupCompiler::LookUpHistories() {
+  std::vector<std::string> keys;
+  std::vector<bool*> exists;
+  for (auto& [user_id, has_history] : histories_) {
+    if (has_history) continue;
+    keys.push_back(HistoryMarkKey(user_id));
+    exists.push_back(&has_history);
+  }
+  const std::vector<std::string_view> wanted(keys.begin(), keys.end());
+  return BatchedRead(view_, Family::kEvents, wanted,
+                     [&](size_t i, std::string_view /*value*/) {
+                       *exists[i] = true;
                        return absl::OkStatus();
                      });
 }
@@ -232,6 +248,7 @@ absl::Status GroupCompiler::Apply(const DeleteUserData& row) {
   if (has_history) {
     counts_.set_histories(counts_.histories() - 1);
     sink_.Delete(Family::kHistories, row.user_id);
+    sink_.Delete(Family::kEvents, HistoryMarkKey(row.user_id));
     has_history = false;
   }
   DeleteOfEveryModel(Family::kStates, row.user_id);
@@ -311,8 +328,14 @@ absl::Status GroupCompiler::Apply(const AppendEventRow& row) {
   AddCounters(row.additions);
   if (row.history_event.has_value()) {
     bool& has_history = histories_[row.user_id];
-    if (!has_history) counts_.set_histories(counts_.histories() + 1);
-    has_history = true;
+    if (!has_history) {
+      counts_.set_histories(counts_.histories() + 1);
+      sink_.Put(Family::kEvents, HistoryMarkKey(row.user_id), {});
+      // An empty history to start from: operands without one would be carried
+      // along unmerged by flushes, and a bulk load would have to read.
+      sink_.Put(Family::kHistories, row.user_id, {});
+      has_history = true;
+    }
     sink_.Merge(Family::kHistories, row.user_id,
                 AppendOperand(*row.history_event, serial, history_limit_));
   }

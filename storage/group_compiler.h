@@ -66,6 +66,7 @@ class GroupCompiler {
 
   absl::Status LoadExistence(const std::vector<Operation>& operations);
   absl::Status LookUp(Family family, Existence& keys) const;
+  absl::Status LookUpHistories();
   absl::Status ListModelVersions(Family family,
                                  std::set<std::string>& versions) const;
 

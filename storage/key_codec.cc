@@ -115,6 +115,10 @@ std::string EventIdKey(std::string_view event_id) {
   return key;
 }
 
+std::string HistoryMarkKey(std::string_view user_id) {
+  return StrCat("h", user_id);
+}
+
 std::string AuditKey(uint64_t serial) {
   std::string key;
   AppendBigEndian(serial, key);

@@ -16,6 +16,7 @@ namespace attune::storage {
 //   items, users, histories, counters     the id
 //   item_vectors, states                  model version, end, item or user id
 //   events        'e' user, end, sort key, serial | 'i' hash of an event id
+//                 'h' user: the user has a history
 //   audit         serial
 
 inline constexpr std::string_view kFormatKey = "attune.format";
@@ -52,6 +53,11 @@ std::optional<EventKeyParts> DecodeEventKey(std::string_view key);
 /// about a user who is deleted. That two of 10^12 ids collide has a probability
 /// of 10^-15.
 std::string EventIdKey(std::string_view event_id);
+
+/// Marks a user with a history: whether there is one must be known with every
+/// event, to keep their number, and reading the history itself would cost a
+/// merge of hundreds of events.
+std::string HistoryMarkKey(std::string_view user_id);
 
 std::string AuditKey(uint64_t serial);
 

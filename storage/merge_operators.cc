@@ -12,7 +12,7 @@
 namespace attune::storage {
 namespace {
 
-std::string_view View(const rocksdb::Slice& slice) {
+std::string_view ToView(const rocksdb::Slice& slice) {
   return {slice.data(), slice.size()};
 }
 
@@ -27,10 +27,10 @@ class ListMergeOperator : public rocksdb::MergeOperator {
                    MergeOperationOutput* out) const override try {
     Merge merge;
     std::optional<std::string_view> existing;
-    if (in.existing_value != nullptr) existing = View(*in.existing_value);
+    if (in.existing_value != nullptr) existing = ToView(*in.existing_value);
     if (!merge.Start(existing)) return false;
     for (const rocksdb::Slice& operand : in.operand_list) {
-      if (!merge.Apply(View(operand))) return false;
+      if (!merge.Apply(ToView(operand))) return false;
     }
     out->new_value = merge.Finish();
     return true;

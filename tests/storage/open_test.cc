@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/strings.h"
 #include "rocksdb/db.h"
 #include "storage/database.h"
 #include "tests/storage/test_database.h"
@@ -158,13 +159,13 @@ TEST(OpenTest, LogCallbackGetsWarningsOnly) {
   }
 }
 
-TEST(OpenTest, RefusesNewerFormats) {
+TEST(OpenTest, RefusesOtherFormats) {
   TemporaryDirectory directory;
   const std::string path = directory.path() + "/db";
   MakeDatabase(path);
   const std::string expected =
       "database \"" + path +
-      "\" has format 7, this build reads up to 1: upgrade Attune";
+      "\" has format 7, this build reads up to 2: upgrade Attune";
   // As a newer build leaves it: refused before anything is touched.
   WriteFile(path + "/ATTUNE_FORMAT", "7\n");
   const std::vector<std::string> files = Children(path);
@@ -173,14 +174,21 @@ TEST(OpenTest, RefusesNewerFormats) {
     EXPECT_EQ(database.status(), absl::FailedPreconditionError(expected));
   }
   EXPECT_EQ(Children(path), files);
+  // As an older one did.
   WriteFile(path + "/ATTUNE_FORMAT", "1\n");
+  EXPECT_EQ(Database::Open(WriterOptions(path)).status(),
+            absl::FailedPreconditionError(
+                "database \"" + path +
+                "\" has format 1, this build reads from 2 on: ingest its "
+                "files into a new one"));
+  WriteFile(path + "/ATTUNE_FORMAT", "2\n");
   EXPECT_OK(OpenAndReadAll(WriterOptions(path)));
   WriteFile(path + "/ATTUNE_FORMAT", "abc\n");
   EXPECT_EQ(Database::Open(WriterOptions(path)).status().code(),
             absl::StatusCode::kDataLoss);
 
   // The meta row alone is believed, too.
-  WriteFile(path + "/ATTUNE_FORMAT", "1\n");
+  WriteFile(path + "/ATTUNE_FORMAT", "2\n");
   {
     std::vector<std::string> names;
     ASSERT_TRUE(rocksdb::DB::ListColumnFamilies({}, path, &names).ok());
@@ -224,7 +232,7 @@ TEST(OpenTest, FinishesACreationThatWasKilled) {
   TemporaryDirectory directory;
   const std::string path = directory.path() + "/db";
   fs::create_directory(path);
-  WriteFile(path + "/ATTUNE_FORMAT", "1\n");
+  WriteFile(path + "/ATTUNE_FORMAT", StrCat(kFormatVersion, "\n"));
   OpenOptions options = WriterOptions(path);
   {  // only the default family was made
     rocksdb::Options plain;

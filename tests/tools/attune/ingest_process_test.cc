@@ -20,7 +20,7 @@ using storage::OpenOptions;
 using ::testing::HasSubstr;
 
 constexpr int kItems = 3000;
-constexpr int kEvents = 30'000;
+constexpr int kEvents = 60'000;
 constexpr int kRowsPerWrite = 250;
 
 std::unique_ptr<Database> OpenDatabase(const std::string& path,
