@@ -25,6 +25,29 @@ float AgeValue(int64_t time_ms, int64_t now_ms) {
   return Bounded(std::copysign(0.5 * std::log1p(std::abs(days)), days));
 }
 
+float Nearness(float delta) { return 1.0f / (1.0f + delta * delta); }
+
+// The item's numbers against those of the history and of its newest event.
+void WriteNearness(const DenseLayout& layout, const ItemFeatures& item,
+                   const HistoryProfile& profile, float* dense) {
+  const std::vector<float>& sums = profile.numeric_sums();
+  const std::vector<float>& last = profile.last_numeric();
+  float* near = dense + layout.near_begin;
+  const size_t columns = static_cast<size_t>(layout.near_count);
+  for (size_t i = 0; i < 2 * columns; i += 2, near += 3) {
+    if (item.numeric[i + 1] != 0) continue;
+    if (i + 1 < sums.size() && sums[i + 1] > 0) {
+      const float delta = item.numeric[i] - sums[i] / sums[i + 1];
+      near[0] = Nearness(delta);
+      near[2] = Bounded(delta);
+    }
+    if (i + 1 < last.size() && last[i + 1] == 0) {
+      // Sharper: baskets and browsing stay at one price, one year.
+      near[1] = Nearness(4.0f * (item.numeric[i] - last[i]));
+    }
+  }
+}
+
 }  // namespace
 
 void Pipeline::ContextFeatures(int64_t now_ms, bool has_time,
@@ -34,10 +57,14 @@ void Pipeline::ContextFeatures(int64_t now_ms, bool has_time,
     out[4] = 1.0f;
     return;
   }
+  // Rounded down, also before 1970.
+  int64_t day = now_ms / kDayMs;
   int64_t in_day = now_ms % kDayMs;
-  if (in_day < 0) in_day += kDayMs;
-  int64_t weekday = ((now_ms - in_day) / kDayMs + 3) % 7;  // 1970-01-01: Thu
-  if (weekday < 0) weekday += 7;
+  if (in_day < 0) {
+    in_day += kDayMs;
+    --day;
+  }
+  const int64_t weekday = (day % 7 + 7 + 3) % 7;  // 1970-01-01: Thursday
   const double hour_angle =
       2 * kPi * static_cast<double>(in_day) / static_cast<double>(kDayMs);
   const double weekday_angle = 2 * kPi * static_cast<double>(weekday) / 7.0;
@@ -136,18 +163,7 @@ void Pipeline::CandidateFeatures(const ItemFeatures& item,
   impl_->popularity.Write(counters, request.now_ms, request.has_time, base);
   WriteMatchFeatures(layout, item, profile, base);
 
-  // The item's numbers against the history's.
-  const std::vector<float>& sums = profile.numeric_sums();
-  if (has_numbers &&
-      sums.size() >= 2 * static_cast<size_t>(layout.near_count)) {
-    float* near = base + layout.near_begin;
-    for (size_t i = 0; i < 2 * static_cast<size_t>(layout.near_count); i += 2) {
-      if (item.numeric[i + 1] != 0 || !(sums[i + 1] > 0)) continue;
-      const float delta = item.numeric[i] - sums[i] / sums[i + 1];
-      near[i] = 1.0f / (1.0f + delta * delta);
-      near[i + 1] = Bounded(delta);
-    }
-  }
+  if (has_numbers) WriteNearness(layout, item, profile, base);
   std::copy(request.shared.begin(), request.shared.end(),
             base + layout.shared_begin);
 }

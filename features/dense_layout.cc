@@ -99,6 +99,7 @@ DenseLayout::DenseLayout(const PipelineState& state, const RecordPlan& items,
     const std::string& name =
         items.numerics[static_cast<size_t>(item_numeric[i])].name;
     names.push_back(StrCat("near.", name));
+    names.push_back(StrCat("near.", name, ".last"));
     names.push_back(StrCat("delta.", name));
   }
 

@@ -15,7 +15,8 @@ namespace attune::features {
 ///   item       its numbers with missing flags, ages of its time columns
 ///   popularity counters of positive actions, rates per impression
 ///   match      one block per match field that occurs in training
-///   near       the item's numbers against those of the history
+///   near       the item's numbers against those of the history and of its
+///              newest event
 ///   shared     user numbers, context, history: equal for all candidates
 struct DenseLayout {
   /// Values of one field's block.

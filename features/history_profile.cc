@@ -41,6 +41,7 @@ void HistoryProfile::Clear() {
   seen_.Clear();
   last_idf_.fill(0);
   std::fill(numeric_sums_.begin(), numeric_sums_.end(), 0.0f);
+  last_numeric_.clear();
   size_ = 0;
   history_count_ = 0;
   short_total_ = long_total_ = 0;
@@ -77,6 +78,7 @@ void HistoryProfile::Add(const ItemFeatures& item, float weight,
     stat.series_number = std::max(stat.series_number, item.series_number);
   }
 
+  last_numeric_.assign(item.numeric.begin(), item.numeric.end());
   if (numeric_sums_.size() < item.numeric.size()) {
     numeric_sums_.resize(item.numeric.size(), 0.0f);
   }

@@ -70,12 +70,15 @@ class HistoryProfile {
   /// weight] pairs for each numeric column; empty before the first event with
   /// numbers.
   const std::vector<float>& numeric_sums() const { return numeric_sums_; }
+  /// ItemFeatures::numeric of the newest event.
+  const std::vector<float>& last_numeric() const { return last_numeric_; }
 
  private:
   KeyTable<AttributeStat> attributes_;
   KeyTable<SeenItem> seen_;
   std::array<int32_t, kMaxMatchFields> last_idf_{};
   std::vector<float> numeric_sums_;
+  std::vector<float> last_numeric_;
   int32_t size_ = 0;
   int64_t history_count_ = 0;
   float short_total_ = 0, long_total_ = 0;

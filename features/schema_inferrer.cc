@@ -13,7 +13,7 @@ namespace attune::features {
 namespace {
 
 constexpr size_t kMaxDistinct = 4096;
-// Columns per schema: a file with a different name in every record must not
+// Columns per entity: a file with a different name in every record must not
 // grow without bound.
 constexpr size_t kMaxColumns = 4096;
 
@@ -90,11 +90,11 @@ void SchemaInferrer::Observe(Entity entity, std::string_view name,
                              const v1::Value& value) {
   if (value.kind_case() == v1::Value::KIND_NOT_SET) return;
   if (name.empty() || schema_.Find(entity, name) != nullptr) return;
-  auto key = std::make_pair(entity, std::string(name));
-  auto it = columns_.find(key);
-  if (it == columns_.end()) {
-    if (columns_.size() >= kMaxColumns || !IsValidUtf8(name)) return;
-    it = columns_.emplace(std::move(key), Statistics()).first;
+  auto& columns = columns_[static_cast<size_t>(entity)];
+  auto it = columns.find(name);
+  if (it == columns.end()) {
+    if (columns.size() >= kMaxColumns || !IsValidUtf8(name)) return;
+    it = columns.emplace(name, Statistics()).first;
   }
   Statistics& statistics = it->second;
   const auto count_distinct = [&statistics](uint64_t hash) {
@@ -207,12 +207,13 @@ Column SchemaInferrer::Infer(Entity entity, const std::string& name,
 
 Schema SchemaInferrer::Finish() const {
   Schema schema = schema_;
-  for (const auto& [key, statistics] : columns_) {
-    if (statistics.numbers + statistics.texts + statistics.lists == 0) continue;
-    Column column = Infer(key.first, key.second, statistics);
-    // An item column under the name of a fixed field (a number as title) has
-    // no place in the schema and stays unused.
-    schema.AddColumn(std::move(column)).IgnoreError();
+  for (const Entity entity : {Entity::kItem, Entity::kUser, Entity::kEvent}) {
+    for (const auto& [name, s] : columns_[static_cast<size_t>(entity)]) {
+      if (s.numbers + s.texts + s.lists == 0) continue;
+      // An item column under the name of a fixed field (a number as title) has
+      // no place in the schema and stays unused.
+      schema.AddColumn(Infer(entity, name, s)).IgnoreError();
+    }
   }
   return schema;
 }

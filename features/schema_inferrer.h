@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -49,7 +51,8 @@ class SchemaInferrer {
                       const Statistics& statistics);
 
   Schema schema_;
-  std::map<std::pair<Entity, std::string>, Statistics, std::less<>> columns_;
+  // By entity; found by view, since this runs for every cell of a file.
+  std::array<std::map<std::string, Statistics, std::less<>>, 3> columns_;
 };
 
 }  // namespace attune::features

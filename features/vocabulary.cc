@@ -106,8 +106,12 @@ void VocabularyCounter::AddDocument(std::vector<uint64_t>& hashes) {
   std::sort(hashes.begin(), hashes.end());
   hashes.erase(std::unique(hashes.begin(), hashes.end()), hashes.end());
   for (const uint64_t hash : hashes) ++counts_[hash];
-  if (counts_.size() <= kMaxHashes) return;
-  absl::erase_if(counts_, [](const auto& entry) { return entry.second <= 1; });
+  if (counts_.size() <= max_hashes_) return;
+  // Down to the half, so that the next scan is far away.
+  for (int64_t rare = 1; counts_.size() > max_hashes_ / 2; ++rare) {
+    absl::erase_if(counts_,
+                   [rare](const auto& entry) { return entry.second <= rare; });
+  }
 }
 
 Vocabulary VocabularyCounter::Finish(int32_t min_count, int32_t max_rows,

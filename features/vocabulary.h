@@ -54,21 +54,25 @@ class Vocabulary {
 /// thread-safe.
 class VocabularyCounter {
  public:
+  static constexpr size_t kMaxHashes = size_t{1} << 22;
+
+  /// Beyond `max_hashes` different hashes the rarest so far are forgotten.
+  explicit VocabularyCounter(size_t max_hashes = kMaxHashes)
+      : max_hashes_(max_hashes) {}
+
   /// The hashes of one document, in any order, with repeats; is sorted.
   void AddDocument(std::vector<uint64_t>& hashes);
   int64_t documents() const { return documents_; }
   /// The most frequent hashes that occur in `min_count` documents, equal ones
-  /// by hash: the order of the documents does not matter below kMaxHashes.
+  /// by hash: the order of the documents does not matter below max_hashes.
   /// `always`, which must not occur in documents, get the first rows, with an
   /// idf of 1.
   Vocabulary Finish(int32_t min_count, int32_t max_rows,
                     std::span<const uint64_t> always = {}) const;
 
-  /// Beyond as many different hashes those seen once so far are forgotten.
-  static constexpr size_t kMaxHashes = size_t{1} << 22;
-
  private:
   absl::flat_hash_map<uint64_t, int64_t> counts_;
+  size_t max_hashes_;
   int64_t documents_ = 0;
 };
 

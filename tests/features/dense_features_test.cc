@@ -190,10 +190,18 @@ TEST_F(DenseFeaturesTest, NumbersNearTheHistory) {
   EXPECT_NEAR(Value("delta.year", same), 0.0, 1e-5);
   EXPECT_LT(Value("near.year", later), 0.5);
   EXPECT_GT(Value("delta.year", later), 1.0);
+  EXPECT_NEAR(Value("near.year.last", same), 1.0, 1e-5);
+  EXPECT_LT(Value("near.year.last", later), 0.1);
   const auto unknown = pipeline_.EncodeItem(MakeItem("d", "D"));
   EXPECT_EQ(Value("near.year", unknown), 0.0f);
   EXPECT_EQ(Value("item.year.missing", unknown), 1.0f);
   EXPECT_EQ(Value("item.year.missing", same), 0.0f);
+  // The newest event counts alone; one without numbers is near nothing.
+  Read(Book("e", "E", "x", {}, 1990));
+  EXPECT_NEAR(Value("near.year.last", later), 1.0, 1e-5);
+  EXPECT_LT(Value("near.year", later), 1.0);
+  Read(MakeItem("f", "F"));
+  EXPECT_EQ(Value("near.year.last", later), 0.0f);
 }
 
 TEST_F(DenseFeaturesTest, Popularity) {
@@ -310,6 +318,10 @@ TEST_F(DenseFeaturesTest, Context) {
   Pipeline::ContextFeatures(-18 * 3'600'000, true, out);
   EXPECT_NEAR(out[0], 1, 1e-6);
   EXPECT_NEAR(out[2], std::sin(2 * 2 * 3.14159265 / 7), 1e-6);  // Wednesday
+  for (const int64_t extreme : {INT64_MIN, INT64_MAX}) {
+    Pipeline::ContextFeatures(extreme, true, out);
+    for (const float x : out) EXPECT_LE(std::abs(x), 1.0f);
+  }
   Pipeline::ContextFeatures(12345, false, out);
   EXPECT_EQ(out, (std::vector<float>{0, 0, 0, 0, 1}));
 }

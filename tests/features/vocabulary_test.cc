@@ -32,6 +32,21 @@ TEST(VocabularyTest, FrequentFirstThenByHash) {
   EXPECT_EQ(counter.Finish(1, 0).rows(), 0);
 }
 
+TEST(VocabularyTest, MemoryIsBoundedAndFrequentHashesStay) {
+  VocabularyCounter counter(100);
+  std::vector<uint64_t> document;
+  for (uint64_t i = 0; i < 10000; ++i) {
+    document = {1, 2, 3, 1000 + i};
+    counter.AddDocument(document);
+  }
+  const Vocabulary vocabulary = counter.Finish(1, 1000);
+  EXPECT_LE(vocabulary.rows(), 100);
+  for (const uint64_t hash : {1, 2, 3}) {
+    ASSERT_NE(vocabulary.Find(hash), nullptr);
+    EXPECT_EQ(vocabulary.Find(hash)->idf, 1);
+  }
+}
+
 TEST(VocabularyTest, HexRoundTrip) {
   const auto vocabulary =
       Vocabulary::Create({0, ~uint64_t{0}, 0x0123456789abcdef}, {1, 255, 16});
