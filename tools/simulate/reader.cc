@@ -28,6 +28,8 @@ constexpr float kForeignLanguage = -5.0f;
 constexpr float kSecondLanguage = -0.5f;
 constexpr float kAuthorAppeal = 1.2f;
 constexpr float kSuccessorAppeal = 3.2f;
+// Books of the week are talked about.
+constexpr float kTableAppeal = 1.4f;
 constexpr float kDay = 86400.0f;
 
 float Gaussian(Rng& rng, float spread) {
@@ -192,6 +194,7 @@ float Reader::Appeal(ItemIndex item) const {
   if (WantsToContinue() && continuation_.successor == item) {
     appeal += kSuccessorAppeal * continuation_.strength;
   }
+  if (world_.IsOnTable(item, now_s_)) appeal += kTableAppeal;
   const uint32_t language = books.language(item);
   if (language != first_language_) {
     appeal += CanRead(language) ? kSecondLanguage : kForeignLanguage;

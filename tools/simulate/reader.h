@@ -52,6 +52,9 @@ class Reader {
   /// True appeal of an item at this moment, a logit before the shop's bias.
   float Appeal(ItemIndex item) const;
 
+  /// Time of the last AdvanceTo.
+  int64_t now_s() const { return now_s_; }
+  uint32_t first_language() const { return first_language_; }
   bool CanRead(uint32_t language) const {
     return language == first_language_ || language == second_language_;
   }

@@ -6,11 +6,12 @@
 namespace attune::simulate {
 namespace {
 
-constexpr double kSearchShare = 0.6;
+constexpr double kSearchShare = 0.45;
 constexpr double kSearchShareWhenContinuing = 0.85;
 // Shares of a home page's places; the rest is chance.
-constexpr double kFamousShare = 0.3;
-constexpr double kTasteShare = 0.45;
+constexpr double kTableShare = 0.4;
+constexpr double kFamousShare = 0.2;
+constexpr double kTasteShare = 0.3;
 // How many matches a search looks at for each place it fills.
 constexpr int kSearchTries = 5;
 constexpr int kDrawTries = 20;
@@ -49,7 +50,12 @@ ItemIndex DrawForSearch(const World& world, const Reader& reader, Rng& rng) {
 
 ItemIndex DrawForHome(const World& world, const Reader& reader, Rng& rng) {
   const Catalogue& books = world.catalogue();
-  const double kind = rng.Uniform();
+  double kind = rng.Uniform();
+  if (kind < kTableShare) {
+    const auto place = static_cast<uint32_t>(rng.Below(World::kTableBooks));
+    return world.OnTable(reader.first_language(), reader.now_s(), place);
+  }
+  kind -= kTableShare;
   if (kind > kFamousShare + kTasteShare) return world.DrawAny(rng);
   const bool famous = kind < kFamousShare;
   ItemIndex item = kNone;

@@ -23,8 +23,8 @@ struct Page {
 
 /// The logging policy: which books a reader is shown. A page answers either a
 /// search (the topic of the moment, or the wish to read on) or is the home page
-/// (famous books, a blurred idea of the reader's taste, and chance).
-/// Does not change the reader.
+/// (the books of the week, famous ones, a blurred idea of the reader's taste,
+/// and chance). Does not change the reader.
 Page DrawPage(const World& world, const Reader& reader, Rng& rng);
 
 /// Probability that the reader looks at a place, 0 = the top one. It depends

@@ -12,6 +12,7 @@ constexpr float kQualitySpread = 0.35f;
 constexpr float kAgeSpread = 0.6f;
 constexpr float kSeasonSize = 0.3f;
 constexpr double kYearSeconds = 365.25 * 86400;
+constexpr int64_t kWeekSeconds = 7 * 86400;
 constexpr double kTwoPi = 6.283185307179586;
 // Enough to find a close relative, few enough for a million items.
 constexpr size_t kRelatedTries = 64;
@@ -44,7 +45,9 @@ World::World(const Catalogue& catalogue, uint64_t seed)
   for (float& effect : age_effect_) {
     effect = kAgeSpread * static_cast<float>(rng.Normal());
   }
+  table_seed_ = rng.Next();
   ListTags(fame);
+  ListLanguages();
   ListAuthors();
 }
 
@@ -61,6 +64,20 @@ void World::ListTags(const std::vector<float>& fame) {
   }
   tag_sampler_.Reserve(tag_items_.size());
   for (ItemIndex i : tag_items_) tag_sampler_.Append(std::pow(fame[i], 0.6f));
+}
+
+void World::ListLanguages() {
+  language_begin_.assign(catalogue_.languages().size() + 1, 0);
+  for (ItemIndex i = 0; i < catalogue_.size(); ++i) {
+    ++language_begin_[catalogue_.language(i) + 1];
+  }
+  std::partial_sum(language_begin_.begin(), language_begin_.end(),
+                   language_begin_.begin());
+  language_items_.resize(catalogue_.size());
+  std::vector<size_t> next(language_begin_.begin(), language_begin_.end() - 1);
+  for (ItemIndex i = 0; i < catalogue_.size(); ++i) {
+    language_items_[next[catalogue_.language(i)]++] = i;
+  }
 }
 
 void World::ListAuthors() {
@@ -131,6 +148,24 @@ ItemIndex World::DrawFamous(Rng& rng) const {
 ItemIndex World::DrawWithTag(uint16_t tag, Rng& rng) const {
   return tag_items_[tag_sampler_.Draw(tag_begin_[tag], tag_begin_[tag + 1],
                                       rng)];
+}
+
+ItemIndex World::OnTable(uint32_t language, int64_t time_s,
+                         uint32_t place) const {
+  const uint64_t week = static_cast<uint64_t>(time_s / kWeekSeconds);
+  // A hash instead of a list: the period may be long, the languages many.
+  Rng rng(table_seed_ ^ (week * 0x9e3779b97f4a7c15ULL +
+                         language * 0xd1342543de82ef95ULL + place));
+  const size_t begin = language_begin_[language];
+  return language_items_[begin +
+                         rng.Below(language_begin_[language + 1] - begin)];
+}
+
+bool World::IsOnTable(ItemIndex item, int64_t time_s) const {
+  for (uint32_t place = 0; place < kTableBooks; ++place) {
+    if (OnTable(catalogue_.language(item), time_s, place) == item) return true;
+  }
+  return false;
 }
 
 std::span<const ItemIndex> World::ItemsBy(uint32_t author) const {

@@ -43,6 +43,15 @@ class World {
   /// What the time of year adds to an item's appeal, about -0.3 to 0.3.
   float Season(ItemIndex item, int64_t time_s) const;
 
+  /// Books of the week, by language: what the table by the door shows and the
+  /// newspapers talk about.
+  static constexpr uint32_t kTableBooks = 6;
+  /// Number `place` (below kTableBooks) on the table of a language's books;
+  /// REQUIRES that the catalogue has a book in it. May repeat in a small shop.
+  ItemIndex OnTable(uint32_t language, int64_t time_s, uint32_t place) const;
+  /// Whether it lies on its language's table.
+  bool IsOnTable(ItemIndex item, int64_t time_s) const;
+
   /// How much an age band takes to a category.
   float AgeEffect(uint32_t age_band, uint32_t category) const {
     return age_effect_[age_band * catalogue_.categories().size() + category];
@@ -52,6 +61,7 @@ class World {
 
  private:
   void ListTags(const std::vector<float>& fame);
+  void ListLanguages();
   void ListAuthors();
   ItemIndex FindRelated(ItemIndex item) const;
 
@@ -64,6 +74,10 @@ class World {
   std::vector<size_t> tag_begin_;  // per tag, into tag_items_
   std::vector<ItemIndex> tag_items_;
   ListSampler tag_sampler_;
+
+  std::vector<size_t> language_begin_;  // per language, into language_items_
+  std::vector<ItemIndex> language_items_;
+  uint64_t table_seed_ = 0;
 
   std::vector<size_t> author_begin_;  // per author, into author_items_
   std::vector<ItemIndex> author_items_;

@@ -102,6 +102,24 @@ TEST_F(ShopTest, BuyingRaisesTheAppealOfTheSuccessorUntilItIsClicked) {
   EXPECT_LT(reader.Appeal(next), wanted);
 }
 
+TEST_F(ShopTest, TheTableChangesEveryWeekAndKeepsToItsLanguage) {
+  constexpr int64_t kWeek = 7 * 86400;
+  const int64_t monday = 2800 * kWeek;
+  std::set<ItemIndex> weeks;
+  for (uint32_t language = 0; language < 4; ++language) {
+    for (uint32_t place = 0; place < World::kTableBooks; ++place) {
+      const ItemIndex item = world_.OnTable(language, monday, place);
+      EXPECT_EQ(catalogue_.language(item), language);
+      EXPECT_TRUE(world_.IsOnTable(item, monday));
+      EXPECT_EQ(world_.OnTable(language, monday + kWeek - 1, place), item);
+    }
+  }
+  for (int week = 0; week < 20; ++week) {
+    weeks.insert(world_.OnTable(0, monday + week * kWeek, 0));
+  }
+  EXPECT_GT(weeks.size(), 15u);
+}
+
 TEST_F(ShopTest, OracleExpectsWhatTheReaderLikes) {
   // Over many readers, the expected clicks must forecast the clicks of a page
   // much better than chance (465 items: mean rank 233).
