@@ -18,7 +18,7 @@ namespace attune {
 namespace {
 
 // Keeps the order of insertion, which is that of the bytes.
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 absl::Status WriteBf16(std::span<const float> values, FileDescriptor* file) {
   constexpr size_t kChunk = size_t{64} << 10;
@@ -59,7 +59,7 @@ absl::Status SafetensorsWriter::Add(std::string name,
 }
 
 absl::Status SafetensorsWriter::Write(const std::string& path) const {
-  Json header = Json::object();
+  OrderedJson header = OrderedJson::object();
   if (!metadata_.empty()) header["__metadata__"] = metadata_;
   int64_t end = 0;
   for (const Entry& entry : entries_) {
@@ -71,7 +71,7 @@ absl::Status SafetensorsWriter::Write(const std::string& path) const {
                           {"data_offsets", {begin, end}}};
   }
   std::string text =
-      header.dump(-1, ' ', false, Json::error_handler_t::replace);
+      header.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
   // Spaces behind the header align the numbers, as the format allows.
   text.resize((text.size() + 7) / 8 * 8, ' ');
   uint64_t length = text.size();

@@ -1,6 +1,7 @@
 #include "engine/train/evaluator.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <numeric>
 

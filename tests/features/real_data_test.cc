@@ -1,6 +1,8 @@
 // Inference and encoding on real rows; skipped where the data is absent.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>

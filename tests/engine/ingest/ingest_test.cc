@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "base/rng.h"
 #include "database_test_base.h"
 #include "engine/ingest/database_schema.h"
