@@ -58,17 +58,3 @@ write_basic_package_version_file(
 install(FILES "${PROJECT_BINARY_DIR}/cmake/attuneConfig.cmake"
               "${PROJECT_BINARY_DIR}/cmake/attuneConfigVersion.cmake"
   DESTINATION "${_attune_cmake_dir}")
-
-# An outside project that finds, builds and runs against an installed tree. A
-# sanitized library cannot be loaded by a program without the sanitizer.
-if(ATTUNE_BUILD_TESTS AND NOT ATTUNE_SANITIZE)
-  add_test(NAME package.outside_project
-    COMMAND "${CMAKE_COMMAND}"
-      "-DBUILD_DIR=${PROJECT_BINARY_DIR}"
-      "-DSOURCE_DIR=${PROJECT_SOURCE_DIR}/tests/package"
-      "-DWORK_DIR=${PROJECT_BINARY_DIR}/tests/package"
-      "-DGENERATOR=${CMAKE_GENERATOR}"
-      "-DC_COMPILER=${CMAKE_C_COMPILER}"
-      "-DMAKE_PROGRAM=${CMAKE_MAKE_PROGRAM}"
-      -P "${PROJECT_SOURCE_DIR}/tests/package/run.cmake")
-endif()
