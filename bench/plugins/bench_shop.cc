@@ -3,13 +3,13 @@
 #include <stdlib.h>
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <system_error>
 
 #include "base/rng.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "bench/plugins/call_error.h"
 #include "engine/train/train_model.h"
 #include "proto/attune.pb.h"
 #include "storage/database.h"
@@ -20,31 +20,6 @@ namespace {
 constexpr int kWords = 400;
 constexpr int kTags = 60;
 constexpr int64_t kHourMs = 3'600'000;
-
-/// The message buffer of one call.
-class CallError {
- public:
-  CallError() {
-    error_.struct_size = sizeof(error_);
-    error_.message = text_.data();
-    error_.message_capacity = text_.size();
-  }
-  CallError(const CallError&) = delete;
-  CallError& operator=(const CallError&) = delete;
-
-  attune_error* get() { return &error_; }
-  /// The codes of attune_code below 100 are Abseil's.
-  absl::Status ToStatus(int code) const {
-    if (code == ATTUNE_OK) return absl::OkStatus();
-    return absl::Status(code < 100 ? static_cast<absl::StatusCode>(code)
-                                   : absl::StatusCode::kInternal,
-                        text_.data());
-  }
-
- private:
-  std::array<char, 512> text_{};
-  attune_error error_{};
-};
 
 }  // namespace
 

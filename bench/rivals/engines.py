@@ -38,6 +38,10 @@ class Attune:
     def run(self, state, count):
         return [int(ns) for ns in self.ask(f"run {state} {count}", "ns")]
 
+    @property
+    def pid(self):
+        return self.process.pid
+
     def close(self):
         self.process.stdin.close()
         self.process.wait()
@@ -64,6 +68,10 @@ class Rival:
 
     def run(self, state, count):
         return timed(self.calls[state], count)
+
+    @property
+    def pid(self):
+        return os.getpid()
 
     def close(self):
         self.calls = {}
@@ -162,9 +170,10 @@ def openvino_rival(directory, request, precision, source, states, work):
     for state in states:
         if source == "onnx":
             path = os.path.join(work, f"{state}.onnx")
-            arguments = list(export_onnx(directory, request, state,
-                                         path).values())
+            named = export_onnx(directory, request, state, path)
             converted = core.read_model(path)
+            # The exporter leaves out what a graph does not use (times).
+            arguments = [named[port.any_name] for port in converted.inputs]
         else:
             model = AttuneModel(directory, request.events, source)
             tensors = request.arguments(model, state)

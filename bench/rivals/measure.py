@@ -5,13 +5,14 @@ import json
 import os
 import pathlib
 import subprocess
-import sys
 import time
 
 import numpy as np
 
 import engines
+import flops
 from attune_model import Request
+from settings import log, quiet_machine
 
 STATES = ("cold", "warm")
 # |score - reference| relative to max(1, |reference|). bf16 rounds operands, and
@@ -31,10 +32,6 @@ WORKLOADS = {
     "W1": Workload("W1", "w1.json", 500, 200),
     "W2": Workload("W2", "w2.json", 1000, 1000),
 }
-
-
-def log(text):
-    print(text, file=sys.stderr, flush=True)
 
 
 def error_against(reference, scores):
@@ -70,12 +67,17 @@ def makers(options, directory, request, work):
     return result
 
 
+def read_model(options, workload):
+    folder = pathlib.Path(__file__).parent / "models"
+    config = json.loads((folder / workload.model).read_text())
+    config["use_time"] = options.time
+    return config
+
+
 def make_directory(options, workload, work):
     """Model and inputs of the workload, made by attune_compute."""
     directory = os.path.join(work, workload.name)
-    config = json.loads(
-        (pathlib.Path(__file__).parent / "models" / workload.model).read_text())
-    config["use_time"] = options.time
+    config = read_model(options, workload)
     os.makedirs(directory, exist_ok=True)
     path = os.path.join(work, workload.name + ".json")
     pathlib.Path(path).write_text(json.dumps(config))
@@ -137,8 +139,21 @@ def percentiles(ns):
 
 
 def measure(options, workload, work):
-    """List of results of one workload, one per engine and state."""
+    """Results of one workload, one per engine and state; and who was refused."""
     ready, refused = prepare(options, workload, work)
+    with quiet_machine(options, [engine.pid for engine, _ in ready]):
+        results = time_all(options, workload, ready)
+    config = read_model(options, workload)
+    for result in results:
+        parts = flops.request(config, workload.candidates, workload.events,
+                              result["state"])
+        result["megaflops"] = sum(parts.values()) * 1e-6
+    for engine, _ in ready:
+        engine.close()
+    return results, refused
+
+
+def time_all(options, workload, ready):
     results = []
     for state in STATES:
         sizes = [block_size(e, state, options.block_seconds) for e, _ in ready]
@@ -156,6 +171,4 @@ def measure(options, workload, work):
                 "engine": engine.name, "precision": engine.precision,
                 "requests": len(ns), "error": errors.get(state),
                 **percentiles(ns)})
-    for engine, _ in ready:
-        engine.close()
-    return results, refused
+    return results

@@ -48,6 +48,32 @@ def summary(results):
     return "\n".join(lines)
 
 
+def shares(results, limits):
+    """Ours and the fastest rival against products at oneDNN's best rate."""
+    lines = ["| | precision | products MF | least ms | ours p50 | share |"
+             " fastest rival of it | share |",
+             "|---|---|--:|--:|--:|--:|--:|--:|"]
+    for workload, state in cells(results):
+        rows = rows_of(results, workload, state)
+        for precision in PRECISIONS:
+            ours, _ = ours_against(rows, precision)
+            rival = fastest_rival(rows, precision)
+            if ours is None or rival is None or precision not in limits:
+                continue
+            least = ours["megaflops"] / limits[precision]["best"]["gflops"]
+            lines.append(
+                f"| {workload} {state} | {precision} | "
+                f"{ours['megaflops']:.0f} | {least:.2f} | {ours['p50']:.2f} | "
+                f"{least / ours['p50']:.0%} | {rival['p50']:.2f} | "
+                f"{least / rival['p50']:.0%} |")
+    best = ", ".join(f"{p} {v['best']['gflops']:.0f} GF/s ({v['best']['shape']},"
+                     f" {v['best']['implementation']})"
+                     for p, v in limits.items())
+    return ("Share of the limit: the request's matrix products at the best rate "
+            f"of oneDNN on this core ({best}) over the whole request's time.\n\n"
+            + "\n".join(lines))
+
+
 def details(results):
     lines = ["| | engine | precision | p50 ms | p95 | p99 | requests | error |"
              " p50 / fastest rival of it |", "|---|---|---|--:|--:|--:|--:|--:|--:|"]
@@ -69,6 +95,8 @@ def markdown(document):
     text = (f"# Compute only, ours and rivals in one run\n\n{machine}\n\n"
             f"{summary(document['results'])}\n\n"
             f"{details(document['results'])}\n")
+    if document.get("limits"):
+        text += f"\n{shares(document['results'], document['limits'])}\n"
     if document["refused"]:
         text += "\nNot timed:\n" + "\n".join(
             f"- {r['workload']} {r['engine']} {r['precision']}: {r['why']}"
@@ -101,19 +129,20 @@ def plot(results, path):
         values = [best[k]["p50"] for k in names]
         colours = ["#c8102e" if n == "attune" else
                    ("#6d7f92" if p == "f32" else "#b4c0cc") for n, p in names]
-        bars = axis.barh([f"{n} {p}" for n, p in names], values, color=colours)
-        tails = [best[k]["p95"] for k in names]
-        axis.scatter(tails, range(len(names)), marker="|", color="black", s=40,
-                     label="p95")
-        axis.bar_label(bars, [f"{v:.3g}" for v in values], padding=4,
-                       fontsize=7)
+        axis.barh([f"{n} {p}" for n, p in names], values, color=colours)
+        tails = [max(best[k]["p95"], best[k]["p50"]) for k in names]
+        axis.hlines(range(len(names)), values, tails, color="black",
+                    linewidth=0.8, label="to p95")
+        for index, (value, tail) in enumerate(zip(values, tails)):
+            axis.annotate(f"{value:.3g}", (tail, index), (4, 0),
+                          textcoords="offset points", va="center", fontsize=7)
         axis.set_title(f"{workload} {state}", fontsize=10)
         axis.set_xlabel("ms per request, p50", fontsize=8)
-        axis.set_xlim(0, max(values + tails) * 1.2)
+        axis.set_xlim(0, max(tails) * 1.22)
         axis.tick_params(labelsize=7)
         for side in ("top", "right"):
             axis.spines[side].set_visible(False)
-    axes[0][0].legend(fontsize=7, loc="lower right", frameon=False)
+    axes[0][0].legend(fontsize=7, loc="upper right", frameon=False)
     figure.suptitle("Attune and general inference engines, one core, compute "
                     "only (shorter is better)", fontsize=10)
     figure.tight_layout()
