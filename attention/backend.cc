@@ -6,6 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "attention/instruction_set.h"
+#include "base/status_macros.h"
 
 namespace attune {
 namespace {
@@ -86,6 +88,7 @@ constexpr Entry kBackends[] = {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Backend>> MakeBackend(std::string_view name) {
+  ATTUNE_RETURN_IF_ERROR(LimitInstructionSetFromEnvironment());
   std::vector<std::unique_ptr<Backend>> backends;
   std::vector<std::string> known;
   for (const Entry& entry : kBackends) {

@@ -50,7 +50,8 @@ std::unique_ptr<Backend> MakeOneDnnBackend();
 /// A back-end that answers with the first of an explicit ordered list that
 /// supports the spec: onednn, then reference. `name` "reference" or "onednn"
 /// (tests, debugging) starts the list there; "" is the default order.
-/// NotFound for another name, listing the known ones.
+/// NotFound for another name, listing the known ones. Applies the environment's
+/// ATTUNE_MAX_CPU_ISA (instruction_set.h); InvalidArgument where that is wrong.
 absl::StatusOr<std::unique_ptr<Backend>> MakeBackend(
     std::string_view name = "");
 

@@ -1,5 +1,7 @@
 #include "attention/modules/attention_block.h"
 
+#include <algorithm>
+
 #include "attention/modules/row_ops.h"
 #include "base/status_macros.h"
 
@@ -13,6 +15,16 @@ LinearSpec Spec(int64_t in, int64_t out,
   spec.out = out;
   spec.activation = activation;
   return spec;
+}
+
+// Rows of a block in inference; a multiple of the products' 12 rows.
+constexpr int64_t kRowBlock = 96;
+
+// Rows of a power of two of floats would share a few sets of the cache.
+MatrixView PaddedMatrix(Workspace& workspace, int64_t rows, int64_t cols) {
+  const int64_t stride = (cols + 15) / 16 * 16 + 16;
+  return MatrixView(workspace.Allocate<float>(rows * stride).data(),
+                    {rows, cols}, {stride, 1});
 }
 
 }  // namespace
@@ -118,12 +130,24 @@ absl::Status AttentionBlock::FinishInference(ExecutionContext& context,
                                              MatrixView y) const {
   Workspace::Scope scope(context.workspace);
   Workspace& workspace = context.workspace;
-  ATTUNE_RETURN_IF_ERROR(output_.Forward(context, attended, y, x));
-  MatrixView normed = workspace.Matrix(x.rows(), config_.width);
-  middle_norm_.Forward(context, values, y, normed);
-  MatrixView hidden = workspace.Matrix(x.rows(), config_.feed_forward);
-  ATTUNE_RETURN_IF_ERROR(expand_.Forward(context, normed, hidden));
-  return contract_.Forward(context, hidden, y, y);
+  // All of it for some rows at a time, whose hidden layer then stays in the
+  // second-level cache.
+  const int64_t block = std::min(kRowBlock, x.rows());
+  MatrixView normed = workspace.Matrix(block, config_.width);
+  MatrixView hidden = PaddedMatrix(workspace, block, config_.feed_forward);
+  for (int64_t begin = 0; begin < x.rows(); begin += block) {
+    const int64_t rows = std::min(block, x.rows() - begin);
+    const MatrixView out = y.rows_slice(begin, rows);
+    const MatrixView norm = normed.rows_slice(0, rows);
+    const MatrixView wide = hidden.rows_slice(0, rows);
+    ATTUNE_RETURN_IF_ERROR(output_.Forward(context,
+                                           attended.rows_slice(begin, rows),
+                                           out, x.rows_slice(begin, rows)));
+    middle_norm_.Forward(context, values, out, norm);
+    ATTUNE_RETURN_IF_ERROR(expand_.Forward(context, norm, wide));
+    ATTUNE_RETURN_IF_ERROR(contract_.Forward(context, wide, out, out));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status AttentionBlock::AppendRows(

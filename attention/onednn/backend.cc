@@ -14,7 +14,7 @@ class OneDnnBackend final : public Backend {
   absl::StatusOr<std::unique_ptr<Linear>> CreateLinear(
       const LinearSpec& spec) const override {
     ATTUNE_RETURN_IF_ERROR(CheckLinearSpec(spec));
-    return MakeOneDnnLinear(spec);
+    return MakeFastestLinear(spec);
   }
   absl::StatusOr<std::unique_ptr<LayerNorm>> CreateLayerNorm(
       int64_t width) const override {

@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "attention/instruction_set.h"
 #include "attention/onednn/activation_kernel.h"
 #include "attention/onednn/bfloat16_kernel.h"
-#include "attention/onednn/column_sum_kernel.h"
 #include "attention/onednn/dnnl_status.h"
-#include "attention/onednn/gemm_kernel.h"
+#include "attention/onednn/linear_backward.h"
 #include "attention/onednn/operations.h"
 #include "attention/onednn/prepared_matmul.h"
 #include "attention/onednn/row_plan.h"
@@ -75,7 +75,6 @@ class OneDnnLinear final : public Linear {
                        MatrixView y, ConstMatrixView residual) const override {
     ATTUNE_RETURN_IF_ERROR(CheckLinearForward(spec_, x, y, residual));
     ATTUNE_RETURN_IF_ERROR(CheckReady());
-    // Rows computed twice must find their residual still there.
     const bool in_place = !residual.empty() && Overlap(residual, y);
     return RowPlan(x.rows()).ForEach([&](const RowPlan::Piece& piece) {
       return RunPiece(context.workspace, piece, x, y, residual, in_place);
@@ -88,22 +87,13 @@ class OneDnnLinear final : public Linear {
     ATTUNE_RETURN_IF_ERROR(
         CheckLinearBackward(spec_, x, dy, dx, dweight, dbias));
     ATTUNE_RETURN_IF_ERROR(CheckReady());
-    Workspace& workspace = context.workspace;
-    Workspace::Scope scope(workspace);
-    if (!dbias.empty()) AddColumnSums(dy, dbias);
-    if (spec_.precision == Precision::kBf16) {
-      x = Rounded(workspace, x);
-      dy = Rounded(workspace, dy);
-    }
-    // The row count of training changes with every batch, so these products
-    // are our own: a primitive for each would cost more than it computes.
-    if (!dweight.empty()) GemmTransposedA(workspace, x, dy, dweight);
-    if (!dx.empty()) {
-      ATTUNE_RETURN_IF_ERROR(Unpack());
-      GemmTransposedB(workspace, dy, {plain_.data(), {spec_.in, spec_.out}},
-                      dx);
-    }
-    return absl::OkStatus();
+    return LinearBackward(context.workspace, spec_, x, dy,
+                          [this]() -> absl::StatusOr<ConstMatrixView> {
+                            ATTUNE_RETURN_IF_ERROR(Unpack());
+                            return ConstMatrixView(plain_.data(),
+                                                   {spec_.in, spec_.out});
+                          },
+                          {dx, dweight, dbias});
   }
 
   std::vector<std::string> implementations() const {
@@ -204,8 +194,9 @@ class OneDnnLinear final : public Linear {
             : Padded(workspace, residual.rows_slice(piece.begin, real), rows);
     const MatrixView y_rows = y.rows_slice(piece.begin, real);
     const int64_t repeated = piece.fresh - piece.begin;
-    const bool through_scratch =
-        real < rows || !y_rows.is_dense() || (in_place && repeated > 0);
+    // In place not only where rows are repeated: for more than 512 inputs
+    // oneDNN 3.2 keeps partial sums in dst before it reads the residual.
+    const bool through_scratch = real < rows || !y_rows.is_dense() || in_place;
     float* dst = through_scratch ? workspace.Matrix(rows, spec_.out).data()
                                  : y_rows.data();
 
@@ -279,6 +270,17 @@ class OneDnnLinear final : public Linear {
 absl::StatusOr<std::unique_ptr<Linear>> MakeOneDnnLinear(
     const LinearSpec& spec) {
   return OneDnnLinear::Create(spec);
+}
+
+absl::StatusOr<std::unique_ptr<Linear>> MakeFastestLinear(
+    const LinearSpec& spec) {
+  const auto level = static_cast<int>(dnnl::get_effective_cpu_isa());
+  constexpr int kAmx = static_cast<int>(dnnl::cpu_isa::avx512_core_amx);
+  if (spec.precision == Precision::kBf16 && (level & kAmx) == kAmx &&
+      NewestInstructionsAllowed()) {
+    return MakeOneDnnLinear(spec);
+  }
+  return MakeVectorLinear(spec);
 }
 
 std::vector<std::string> OneDnnImplementations(const Linear& linear) {

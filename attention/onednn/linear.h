@@ -11,4 +11,8 @@ namespace attune {
 /// empty for a layer of another back-end.
 std::vector<std::string> OneDnnImplementations(const Linear& linear);
 
+/// "vector:f32" or "vector:avx512_bf16" for a layer on our own kernels, empty
+/// for another.
+std::string VectorImplementation(const Linear& linear);
+
 }  // namespace attune

@@ -19,6 +19,14 @@ namespace attune {
 absl::StatusOr<std::unique_ptr<Linear>> MakeOneDnnLinear(
     const LinearSpec& spec);
 
+/// Products on our own kernels (linear_kernel.h).
+std::unique_ptr<Linear> MakeVectorLinear(const LinearSpec& spec);
+
+/// The faster of the two here: oneDNN where it has AMX for the precision, our
+/// own kernels elsewhere.
+absl::StatusOr<std::unique_ptr<Linear>> MakeFastestLinear(
+    const LinearSpec& spec);
+
 // Without oneDNN primitives inside: these cannot fail.
 std::unique_ptr<LayerNorm> MakeVectorLayerNorm(int64_t width);
 std::unique_ptr<Attention> MakeVectorAttention(const AttentionSpec& spec);

@@ -13,9 +13,11 @@ namespace attune {
 /// lives: the machine of the tests has a better one, others may not.
 class ScopedInstructionSet {
  public:
-  enum Kind { kBest, kAvx2, kPortable };
+  enum Kind { kBest, kAvx512, kAvx2, kPortable };
 
   explicit ScopedInstructionSet(Kind kind) {
+    // Without the bfloat16 instructions.
+    if (kind == kAvx512) Use(HWY_AVX3 | HWY_AVX2 | HWY_SCALAR);
     if (kind == kAvx2) Use(HWY_AVX2 | HWY_SCALAR);
     if (kind == kPortable) Use(HWY_SCALAR);
   }
@@ -24,10 +26,14 @@ class ScopedInstructionSet {
   ScopedInstructionSet& operator=(const ScopedInstructionSet&) = delete;
 
   static bool Available(Kind kind) {
-    return kind != kAvx2 || (hwy::SupportedTargets() & HWY_AVX2) != 0;
+    const int64_t needed = kind == kAvx512 ? HWY_AVX3
+                           : kind == kAvx2 ? HWY_AVX2
+                                           : 0;
+    return (hwy::SupportedTargets() & needed) == needed;
   }
   static std::string Name(Kind kind) {
-    return kind == kBest ? "Best" : kind == kAvx2 ? "Avx2" : "Portable";
+    constexpr const char* kNames[] = {"Best", "Avx512", "Avx2", "Portable"};
+    return kNames[kind];
   }
 
  private:
@@ -43,7 +49,8 @@ class InstructionSetTest
  protected:
   void SetUp() override {
     if (!ScopedInstructionSet::Available(GetParam())) {
-      GTEST_SKIP() << "this machine has no AVX2";
+      GTEST_SKIP() << "this machine has no "
+                   << ScopedInstructionSet::Name(GetParam());
     }
   }
 
@@ -53,9 +60,9 @@ class InstructionSetTest
 #define ATTUNE_INSTANTIATE_INSTRUCTION_SETS(Suite)                        \
   INSTANTIATE_TEST_SUITE_P(                                               \
       , Suite,                                                            \
-      ::testing::Values(ScopedInstructionSet::kBest,                      \
-                        ScopedInstructionSet::kAvx2,                      \
-                        ScopedInstructionSet::kPortable),                 \
+      ::testing::Values(                                                  \
+          ScopedInstructionSet::kBest, ScopedInstructionSet::kAvx512,     \
+          ScopedInstructionSet::kAvx2, ScopedInstructionSet::kPortable),  \
       [](const ::testing::TestParamInfo<ScopedInstructionSet::Kind>& i) { \
         return ScopedInstructionSet::Name(i.param);                       \
       })

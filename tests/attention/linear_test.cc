@@ -6,6 +6,7 @@
 
 #include "attention/backend.h"
 #include "attention/onednn/linear.h"
+#include "attention/onednn/operations.h"
 #include "base/parallel.h"
 #include "tests/attention/expect_close.h"
 #include "tests/attention/instruction_set.h"
@@ -36,6 +37,10 @@ const Case kCases[] = {
     {500, 64, 256, ActivationKind::kGeluTanh},
     {601, 96, 33, ActivationKind::kRelu, false},
     {40, 512, 512},
+    {70, 1024, 40},  // oneDNN sums in two parts
+    {30, 5, 2, ActivationKind::kSigmoid},
+    {11, 544, 128, ActivationKind::kGeluTanh},
+    {3, 65, 130, ActivationKind::kGeluTanh},
 };
 
 enum class Residual { kNone, kSeparate, kInPlace };
@@ -44,33 +49,50 @@ enum class Residual { kNone, kSeparate, kInPlace };
 // the operands to bf16 in the same way, so that what bf16 loses is in both.
 constexpr double kTolerance = 1e-5;
 
+using Make = absl::StatusOr<std::unique_ptr<Linear>> (*)(const LinearSpec&);
+
+// The back-end's choice is one of the two.
+const std::pair<const char*, Make> kMakers[] = {
+    {"oneDNN", MakeOneDnnLinear},
+    {"vector",
+     [](const LinearSpec& spec) -> absl::StatusOr<std::unique_ptr<Linear>> {
+       return MakeVectorLinear(spec);
+     }},
+};
+
 class LinearTest : public InstructionSetTest {
  protected:
+  static std::vector<std::pair<Precision, Case>> AllCases() {
+    std::vector<std::pair<Precision, Case>> all;
+    for (Precision precision : {Precision::kF32, Precision::kBf16}) {
+      for (const Case& c : kCases) all.emplace_back(precision, c);
+    }
+    return all;
+  }
+
   static LinearSpec Spec(const Case& c, Precision precision) {
     return {c.in, c.out, c.bias, c.activation, precision};
   }
 
-  static std::unique_ptr<Linear> Make(const Backend& backend,
-                                      const LinearSpec& spec) {
-    auto linear = backend.CreateLinear(spec);
+  static std::unique_ptr<Linear> Created(
+      absl::StatusOr<std::unique_ptr<Linear>> linear) {
     EXPECT_TRUE(linear.ok()) << linear.status();
     return linear.ok() ? *std::move(linear) : nullptr;
   }
 
   std::unique_ptr<Backend> reference_ = MakeReferenceBackend();
-  std::unique_ptr<Backend> onednn_ = MakeOneDnnBackend();
   ExecutionContext context_;
 };
 
 TEST_P(LinearTest, ForwardIsAsReference) {
-  Rng rng(1);
-  for (Precision precision : {Precision::kF32, Precision::kBf16}) {
-    for (const Case& c : kCases) {
+  for (const auto& [name, make] : kMakers) {
+    Rng rng(1);
+    for (const auto& [precision, c] : AllCases()) {
       SCOPED_TRACE(testing::Message()
-                   << c.rows << " x " << c.in << " x " << c.out
+                   << name << " " << c.rows << " x " << c.in << " x " << c.out
                    << (precision == Precision::kBf16 ? " bf16" : " f32"));
-      const auto truth = Make(*reference_, Spec(c, precision));
-      const auto linear = Make(*onednn_, Spec(c, precision));
+      const auto truth = Created(reference_->CreateLinear(Spec(c, precision)));
+      const auto linear = Created(make(Spec(c, precision)));
       ASSERT_TRUE(truth && linear);
       const TestMatrix weight =
           TestMatrix::Random(rng, c.in, c.out, 0, 1 / std::sqrt(c.in));
@@ -108,12 +130,12 @@ TEST_P(LinearTest, ForwardIsAsReference) {
 }
 
 TEST_P(LinearTest, BackwardIsAsReference) {
-  Rng rng(2);
-  for (Precision precision : {Precision::kF32, Precision::kBf16}) {
-    for (Case c : kCases) {
+  for (const auto& [maker, make] : kMakers) {
+    Rng rng(2);
+    for (auto [precision, c] : AllCases()) {
       c.activation = ActivationKind::kNone;
       SCOPED_TRACE(testing::Message()
-                   << c.rows << " x " << c.in << " x " << c.out
+                   << maker << " " << c.rows << " x " << c.in << " x " << c.out
                    << (precision == Precision::kBf16 ? " bf16" : " f32"));
       const TestMatrix weight = TestMatrix::Random(rng, c.in, c.out);
       const auto bias = RandomVector(rng, c.bias ? c.out : 0);
@@ -124,8 +146,10 @@ TEST_P(LinearTest, BackwardIsAsReference) {
         std::vector<float> dbias;
       };
       std::vector<Gradients> results;
-      for (const Backend* backend : {reference_.get(), onednn_.get()}) {
-        const auto linear = Make(*backend, Spec(c, precision));
+      for (const bool is_truth : {true, false}) {
+        const auto linear =
+            Created(is_truth ? reference_->CreateLinear(Spec(c, precision))
+                             : make(Spec(c, precision)));
         ASSERT_TRUE(linear);
         // Twice, so that weights kept from the first time would show.
         const TestMatrix other = TestMatrix::Random(rng, c.in, c.out);
@@ -159,7 +183,6 @@ ATTUNE_INSTANTIATE_INSTRUCTION_SETS(LinearTest);
 
 // oneDNN takes a slow implementation without a word when a shape displeases it.
 TEST(LinearImplementationTest, IsGeneratedCode) {
-  const auto backend = MakeOneDnnBackend();
   for (Precision precision : {Precision::kF32, Precision::kBf16}) {
     for (auto [in, out] : {std::pair{64, 64},
                            {64, 256},
@@ -167,7 +190,7 @@ TEST(LinearImplementationTest, IsGeneratedCode) {
                            {512, 512},
                            {67, 45},
                            {16, 1}}) {
-      auto linear = backend->CreateLinear(
+      auto linear = MakeOneDnnLinear(
           {in, out, true, ActivationKind::kGeluTanh, precision});
       ASSERT_TRUE(linear.ok()) << linear.status();
       const auto names = OneDnnImplementations(**linear);
@@ -180,6 +203,24 @@ TEST(LinearImplementationTest, IsGeneratedCode) {
         }
       }
     }
+  }
+}
+
+// bf16 goes to AMX where there is AMX, else to VDPBF16PS where that is; f32 is
+// ours.
+TEST(LinearImplementationTest, TheBackendTakesTheFastest) {
+  const auto backend = MakeOneDnnBackend();
+  LinearSpec spec{64, 64};
+  EXPECT_EQ(VectorImplementation(**backend->CreateLinear(spec)), "vector:f32");
+  spec.precision = Precision::kBf16;
+  const auto linear = *backend->CreateLinear(spec);
+  const auto names = OneDnnImplementations(*linear);
+  if (!names.empty()) {
+    EXPECT_NE(names[0].find("amx"), std::string::npos) << names[0];
+  } else if (__builtin_cpu_supports("avx512bf16")) {
+    EXPECT_EQ(VectorImplementation(*linear), "vector:avx512_bf16");
+  } else {
+    EXPECT_EQ(VectorImplementation(*linear), "vector:f32");
   }
 }
 
