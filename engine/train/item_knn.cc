@@ -13,13 +13,13 @@ namespace {
 constexpr int64_t kMostDenseItems = 8192;
 
 // The compiler makes vector code of loops over this many floats.
-constexpr int64_t kLanes = 16;
+constexpr int64_t kRowLanes = 16;
 
-// sums += factor · row; size a multiple of kLanes.
+// sums += factor · row; size a multiple of kRowLanes.
 void AddScaled(float factor, const float* __restrict__ row, int64_t size,
                float* __restrict__ sums) {
-  for (int64_t i = 0; i < size; i += kLanes) {
-    for (int64_t lane = 0; lane < kLanes; ++lane) {
+  for (int64_t i = 0; i < size; i += kRowLanes) {
+    for (int64_t lane = 0; lane < kRowLanes; ++lane) {
       sums[i + lane] += factor * row[i + lane];
     }
   }
@@ -103,7 +103,7 @@ ProfileScorer::ProfileScorer(const NeighbourTable& table,
   const int64_t items = table.rows();
   const int64_t entries = static_cast<int64_t>(table.entries().size());
   if (items > kMostDenseItems || entries < items * items / 4) return;
-  stride_ = (items + kLanes - 1) / kLanes * kLanes;
+  stride_ = (items + kRowLanes - 1) / kRowLanes * kRowLanes;
   dense_.resize(items * stride_);
   for (int32_t item = 0; item < table.rows(); ++item) {
     for (const Neighbour& entry : table.row(item)) {

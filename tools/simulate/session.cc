@@ -9,7 +9,7 @@
 namespace attune::simulate {
 namespace {
 
-constexpr int64_t kDay = 86400;
+constexpr int64_t kDaySeconds = 86400;
 constexpr int kMinPages = 5;
 constexpr double kMeanExtraPages = 2.0;
 constexpr double kNextPageInSession = 0.35;
@@ -26,7 +26,7 @@ float Sigmoid(float x) { return 1 / (1 + std::exp(-x)); }
 /// uniform draws has its top in the middle, here at 19:30.
 int64_t TimeOfDay(Rng& rng) {
   const double middle = (rng.Uniform() + rng.Uniform()) / 2;
-  return static_cast<int64_t>(middle * kDay + 7.5 * 3600) % kDay;
+  return static_cast<int64_t>(middle * kDaySeconds + 7.5 * 3600) % kDaySeconds;
 }
 
 /// Start times of the visits, rising. A reader comes in a stretch of the
@@ -38,7 +38,7 @@ std::vector<int64_t> VisitTimes(const Period& period, int visits, Rng& rng) {
   for (int64_t& time : times) {
     const auto day = std::min<int64_t>(
         static_cast<int64_t>(begin + length * rng.Uniform()), period.days - 1);
-    time = period.start_s + day * kDay + TimeOfDay(rng);
+    time = period.start_s + day * kDaySeconds + TimeOfDay(rng);
   }
   std::sort(times.begin(), times.end());
   return times;
@@ -50,7 +50,7 @@ class Life {
   Life(const World& world, const Period& period, bool truth, Reader& reader,
        ReaderLog* log)
       : world_(world),
-        end_s_(period.start_s + period.days * kDay),
+        end_s_(period.start_s + period.days * kDaySeconds),
         truth_(truth),
         reader_(reader),
         log_(*log) {}
@@ -110,8 +110,8 @@ class Life {
     Event back;
     back.item = event.item;
     back.is_return = true;
-    back.timestamp_s = event.timestamp_s + 2 * kDay +
-                       static_cast<int64_t>(rng.Below(12 * kDay));
+    back.timestamp_s = event.timestamp_s + 2 * kDaySeconds +
+                       static_cast<int64_t>(rng.Below(12 * kDaySeconds));
     if (back.timestamp_s < end_s_) log_.events.push_back(back);
   }
 

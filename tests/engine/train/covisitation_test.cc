@@ -8,18 +8,10 @@
 #include <vector>
 
 #include "base/rng.h"
+#include "tests/engine/train/item_lists.h"
 
 namespace attune {
 namespace {
-
-ItemLists Lists(const std::vector<std::vector<int32_t>>& rows) {
-  ItemLists lists;
-  for (const auto& row : rows) {
-    lists.items.insert(lists.items.end(), row.begin(), row.end());
-    lists.EndRow();
-  }
-  return lists;
-}
 
 std::vector<std::vector<int32_t>> RandomSequences(int users, int items,
                                                   int length) {
