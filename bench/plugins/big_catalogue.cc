@@ -110,7 +110,7 @@ absl::StatusOr<std::unique_ptr<BigCatalogue>> BigCatalogue::Open(
     ATTUNE_RETURN_IF_ERROR(WriteTextFile(options.directory + kFinished,
                                          StrCat(options.items, " items\n")));
   }
-  ATTUNE_RETURN_IF_ERROR(catalogue->OpenEngine());
+  ATTUNE_RETURN_IF_ERROR(catalogue->OpenEngine(/*publishing=*/false));
   return absl::StatusOr<std::unique_ptr<BigCatalogue>>(std::move(catalogue));
 }
 
@@ -183,7 +183,7 @@ absl::Status BigCatalogue::Make() {
     }
     ATTUNE_RETURN_IF_ERROR(database->Write(std::move(group)));
   }
-  ATTUNE_RETURN_IF_ERROR(OpenEngine());
+  ATTUNE_RETURN_IF_ERROR(OpenEngine(/*publishing=*/true));
   ATTUNE_RETURN_IF_ERROR(Publish());
   ATTUNE_RETURN_IF_ERROR(Close());
   // As a catalogue lies at rest, not as it was loaded.
@@ -193,11 +193,12 @@ absl::Status BigCatalogue::Make() {
   return database->Compact();
 }
 
-absl::Status BigCatalogue::OpenEngine() {
-  const std::string json = StrCat(
-      "{\"database\": \"", database(), "\", \"threads\": 2, ",
-      "\"memory_limit_mb\": ", options_.memory_limit_mb, ", \"precision\": \"",
-      options_.precision, "\", \"publish_items_per_second\": 0}");
+absl::Status BigCatalogue::OpenEngine(bool publishing) {
+  const std::string json =
+      StrCat("{\"database\": \"", database(), "\", \"threads\": 2, ",
+             "\"memory_limit_mb\": ", options_.memory_limit_mb,
+             ", \"precision\": \"", options_.precision, "\"",
+             publishing ? ", \"publish_items_per_second\": 0" : "", "}");
   CallError error;
   return error.ToStatus(
       attune_open(json.data(), json.size(), nullptr, &engine_, error.get()));

@@ -62,7 +62,7 @@ class BigCatalogue {
       : options_(std::move(options)) {}
   absl::Status Make();
   absl::Status Train();
-  absl::Status OpenEngine();
+  absl::Status OpenEngine(bool publishing);
   absl::Status Publish();
   absl::Status Close();
   std::string database() const { return options_.directory + "/db"; }

@@ -2,7 +2,7 @@
 // only, on command, so that a driver can alternate blocks of ours and theirs.
 //
 //   attune_compute make DIRECTORY CONFIG.json CANDIDATES EVENTS SEED
-//   attune_compute serve DIRECTORY f32|bf16 [best|avx2]
+//   attune_compute serve DIRECTORY f32|bf16 [best|avx512|avx2]
 //
 // `serve` answers lines of standard input, one line each:
 //   score warm|cold     -> "scores" and C numbers
@@ -42,10 +42,11 @@ absl::Status Make(const std::vector<std::string>& args) {
 }
 
 absl::Status SetInstructionSet(const std::string& name) {
-  if (name == "best") return absl::OkStatus();
+  // "avx512": bf16 instructions are oneDNN's alone, ONEDNN_MAX_CPU_ISA bars it.
+  if (name == "best" || name == "avx512") return absl::OkStatus();
   if (name != "avx2") {
     return absl::InvalidArgumentError(
-        StrCat("instruction set \"", name, "\" is none of best, avx2"));
+        StrCat("instruction set \"", name, "\" is none of best, avx512, avx2"));
   }
   hwy::SetSupportedTargetsForTest(HWY_AVX2 | HWY_SCALAR);
   hwy::GetChosenTarget().DeInit();
@@ -85,7 +86,8 @@ absl::StatusOr<std::string> Answer(ComputeCase& compute,
 
 absl::Status Serve(const std::vector<std::string>& args) {
   if (args.size() != 2 && args.size() != 3) {
-    return absl::InvalidArgumentError("serve DIRECTORY f32|bf16 [best|avx2]");
+    return absl::InvalidArgumentError(
+        "serve DIRECTORY f32|bf16 [best|avx512|avx2]");
   }
   if (args.size() == 3) ATTUNE_RETURN_IF_ERROR(SetInstructionSet(args[2]));
   ATTUNE_ASSIGN_OR_RETURN(auto compute, ComputeCase::Load(args[0], args[1]));

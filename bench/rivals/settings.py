@@ -44,7 +44,8 @@ def limit_instruction_set(options):
         options.instruction_set)
     if isa is None:
         return False
-    os.environ["ONEDNN_MAX_CPU_ISA"] = isa
+    os.environ["ONEDNN_MAX_CPU_ISA"] = os.environ["DNNL_MAX_CPU_ISA"] = isa
+    os.environ["MKL_ENABLE_INSTRUCTIONS"] = options.instruction_set.upper()
     os.environ["ATEN_CPU_CAPABILITY"] = options.instruction_set
     return True
 

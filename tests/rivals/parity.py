@@ -69,7 +69,8 @@ def with_torch(options):
                            check=True)
             wants = {s: reference(directory, s) for s in ("cold", "warm")}
             for precision, bound in BOUND.items():
-                ours = engines.Attune(options.binary, directory, precision)
+                ours = engines.Attune(options.binary, directory, precision,
+                                      options.instruction_set)
                 worst = max(error(ours.score(state), want)
                             for state, want in wants.items())
                 ours.close()
@@ -92,6 +93,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--binary", required=True)
     parser.add_argument("--python", required=True)
+    parser.add_argument("--instruction-set", default="best")
     parser.add_argument("--inside", action="store_true")
     options = parser.parse_args()
     if options.inside:
@@ -106,8 +108,7 @@ def main():
         print(f"skipped: {options.python} has no torch; scripts/bench makes "
               "such an environment")
         return 77
-    return subprocess.run([options.python, __file__, "--inside", "--binary",
-                           options.binary, "--python", options.python],
+    return subprocess.run([options.python, __file__, "--inside", *sys.argv[1:]],
                           check=False).returncode
 
 
