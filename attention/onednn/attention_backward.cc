@@ -155,11 +155,17 @@ void BackwardTile(const Tile& tile, Biases& biases,
       const float* v = task.v.row(first) + column;
       const bool biased = biases.any();
       if (biased) biases.Fill(tile, h, first, keys, s.weights);
-      AllDotRows<kVectors>(k, task.k.stride(0), keys,
-                           s.queries + column * kTile, width, s.weights,
-                           biased);
-      AllDotRows<kVectors>(v, task.v.stride(0), keys, s.douts + column * kTile,
-                           width, s.dlogits, /*accumulate=*/false);
+      const float* q = s.queries + column * kTile;
+      if (biased) {
+        AllDotRows<kVectors, Start::kScores>(k, task.k.stride(0), keys, q,
+                                             width, s.weights);
+      } else {
+        AllDotRows<kVectors, Start::kZero>(k, task.k.stride(0), keys, q, width,
+                                           s.weights);
+      }
+      AllDotRows<kVectors, Start::kZero>(v, task.v.stride(0), keys,
+                                         s.douts + column * kTile, width,
+                                         s.dlogits);
       SoftmaxGradient<kVectors>(tile, first, keys, s.log_sums + h * kTile,
                                 s.deltas + h * kTile, s.weights, s.dlogits);
       AllSumRows<kVectors>(k, task.k.stride(0), s.dlogits, keys, width,

@@ -110,6 +110,36 @@ class Biases {
     }
   }
 
+  // Time buckets of all keys as of `now`, for KeyBiases.
+  void PrepareKeys(int64_t now, int32_t* buckets) const {
+    if (task_.time_bias.empty()) return;
+    const int last = static_cast<int>(task_.time_bias.cols()) - 1;
+    for (int64_t j = 0; j < task_.keys; ++j) {
+      buckets[j] = Bucket(now - task_.key_time_ms[j], last);
+    }
+  }
+
+  // to[j] = the bias of head `h` for key j < visible, where the queries see
+  // `visible` keys and ask at one time: what Fill gives in every lane.
+  void KeyBiases(int64_t h, int64_t visible, const int32_t* buckets,
+                 float* HWY_RESTRICT to) const {
+    if (task_.position_bias.empty()) {
+      for (int64_t j = 0; j < visible; ++j) {
+        to[j] = task_.time_bias(h, buckets[j]);
+      }
+      return;
+    }
+    const float* entry = extended_ + h * stride_ + kTile + visible - 1;
+    if (task_.time_bias.empty()) {
+      for (int64_t j = 0; j < visible; ++j) to[j] = entry[-j];
+      return;
+    }
+    const float* times = task_.time_bias.row(h);
+    for (int64_t j = 0; j < visible; ++j) {
+      to[j] = entry[-j] + times[buckets[j]];
+    }
+  }
+
   // scores[j][lanes] = the biases of head `h` for keys first + j.
   void Fill(const Tile& tile, int64_t h, int64_t first, int64_t keys,
             float* scores) const {

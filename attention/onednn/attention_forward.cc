@@ -10,9 +10,10 @@
 #include "hwy/foreach_target.h"
 // clang-format on
 #include "attention/onednn/attention_biases-inl.h"
+#include "attention/onednn/attention_softmax-inl.h"
 #include "attention/onednn/attention_tile-inl.h"
 #include "attention/onednn/exp2-inl.h"
-#include "hwy/contrib/math/math-inl.h"
+#include "attention/onednn/head_tag-inl.h"
 #include "hwy/highway.h"
 
 #ifndef ATTUNE_ATTENTION_ONEDNN_FORWARD_SCRATCH_
@@ -20,13 +21,15 @@
 namespace attune {
 // Sized for the widest tile, 32 queries.
 struct ForwardScratch {
-  float* queries;    // [D][tile]
-  float* sums;       // [D][tile]: weighted values so far
-  float* maximum;    // [heads][tile]
-  float* total;      // [heads][tile]: sum of the exponentials
-  float* scores;     // [key block][tile]
-  float* positions;  // extended position biases
-  int32_t* buckets;  // [key block][tile], with a time bias
+  float* queries;        // [D][tile]
+  float* sums;           // [D][tile]: weighted values so far
+  float* maximum;        // [heads][tile]
+  float* total;          // [heads][tile]: sum of the exponentials
+  float* scores;         // [key block][tile]
+  float* positions;      // extended position biases
+  int32_t* buckets;      // [key block][tile], with a time bias
+  float* key_biases;     // [heads][keys], with a bias
+  int32_t* key_buckets;  // [keys], with a time bias
 };
 }  // namespace attune
 #endif
@@ -36,139 +39,65 @@ namespace attune {
 namespace HWY_NAMESPACE {
 namespace {
 
-// The largest score of each lane and `largest`, over the keys it sees.
-template <int kVectors>
-HWY_INLINE void LargestScores(const Tile& tile, int64_t first, int64_t keys,
-                              int64_t open, const float* scores,
-                              FloatVec largest[kVectors]) {
-  const FloatTag d;
-  const IntTag di;
-  int64_t j = 0;
-  for (; j + 2 <= open; j += 2) {
-    for (int v = 0; v < kVectors; ++v) {
-      const float* from = scores + j * kTile + v * kLanes;
-      largest[v] = hn::Max(
-          largest[v], hn::Max(hn::Load(d, from), hn::Load(d, from + kTile)));
-    }
-  }
-  for (; j < keys; ++j) {
-    const auto key = hn::Set(di, static_cast<int32_t>(first + j));
-    for (int v = 0; v < kVectors; ++v) {
-      const auto sees = hn::RebindMask(
-          d, hn::Gt(hn::Load(di, tile.visible + v * kLanes), key));
-      const FloatVec score = hn::Load(d, scores + j * kTile + v * kLanes);
-      largest[v] = hn::IfThenElse(sees, hn::Max(largest[v], score), largest[v]);
-    }
-  }
-}
-
-// scores -> exponentials relative to the running maximum, in place. Lanes that
-// do not see a key get exactly 0, so that it does not matter whether a sequence
-// goes on behind what a query sees. Returns through maximum and total; rescales
-// the sums of earlier blocks.
-template <int kVectors>
-void Softmax(const Tile& tile, int64_t first, int64_t keys, float* scores,
-             float* maximum, float* total, float* sums, int64_t head_width) {
-  const FloatTag d;
-  const IntTag di;
-  const int64_t open = std::clamp<int64_t>(tile.seen_by_all - first, 0, keys);
-  FloatVec largest[kVectors];
-  // Keys of even and odd index are summed apart, to wait less for sums.
-  FloatVec sum[2][kVectors];
-  for (int v = 0; v < kVectors; ++v) {
-    largest[v] = hn::Load(d, maximum + v * kLanes);
-    sum[0][v] = sum[1][v] = hn::Zero(d);
-  }
-  LargestScores<kVectors>(tile, first, keys, open, scores, largest);
-  for (int v = 0; first > 0 && v < kVectors; ++v) {
-    // Exactly 1 where the maximum stays.
-    const FloatVec factor =
-        FastExp2(d, hn::Sub(hn::Load(d, maximum + v * kLanes), largest[v]));
-    sum[0][v] = hn::Mul(hn::Load(d, total + v * kLanes), factor);
-    for (int64_t i = 0; i < head_width; ++i) {
-      float* to = sums + i * kTile + v * kLanes;
-      hn::Store(hn::Mul(hn::Load(d, to), factor), d, to);
-    }
-  }
-  int64_t j = 0;
-  for (; j + 2 <= open; j += 2) {
-    for (int odd = 0; odd < 2; ++odd) {
-      for (int v = 0; v < kVectors; ++v) {
-        float* score = scores + (j + odd) * kTile + v * kLanes;
-        const FloatVec e = FastExp2(d, hn::Sub(hn::Load(d, score), largest[v]));
-        hn::Store(e, d, score);
-        sum[odd][v] = hn::Add(sum[odd][v], e);
-      }
-    }
-  }
-  for (; j < keys; ++j) {
-    const auto key = hn::Set(di, static_cast<int32_t>(first + j));
-    for (int v = 0; v < kVectors; ++v) {
-      float* score = scores + j * kTile + v * kLanes;
-      const auto sees = hn::RebindMask(
-          d, hn::Gt(hn::Load(di, tile.visible + v * kLanes), key));
-      const FloatVec e = hn::IfThenElseZero(
-          sees, FastExp2(d, hn::Sub(hn::Load(d, score), largest[v])));
-      hn::Store(e, d, score);
-      FloatVec& to = j % 2 == 0 ? sum[0][v] : sum[1][v];
-      to = hn::Add(to, e);
-    }
-  }
-  for (int v = 0; v < kVectors; ++v) {
-    hn::Store(largest[v], d, maximum + v * kLanes);
-    hn::Store(hn::Add(sum[0][v], sum[1][v]), d, total + v * kLanes);
-  }
+float Log2Scale(const AttentionTask& task) {
+  return 1.4426950408889634f / std::sqrt(static_cast<float>(task.head_width));
 }
 
 template <int kVectors>
-void ForwardTile(const Tile& tile, Biases& biases, const ForwardScratch& s,
-                 const MatrixView& out, const MatrixView& log_sum_exp) {
+void ForwardTile(const Tile& tile, Biases& biases, bool per_key,
+                 const ForwardScratch& s, const MatrixView& out,
+                 const MatrixView& log_sum_exp) {
   const FloatTag d;
   const AttentionTask& task = *tile.task;
   const int64_t width = task.head_width;
-  const float log2_scale =
-      1.4426950408889634f / std::sqrt(static_cast<float>(width));
-  LoadTile(task.q.rows_slice(tile.begin, tile.count), log2_scale, s.queries);
+  LoadTile(task.q.rows_slice(tile.begin, tile.count), Log2Scale(task),
+           s.queries);
   std::fill_n(s.sums, task.heads * width * kTile, 0.0f);
   std::fill_n(s.total, task.heads * kTile, 0.0f);
   // Finite, so that a query without keys gives 0 - 0 and no NaN.
   std::fill_n(s.maximum, task.heads * kTile, -1e30f);
+  const auto state = [&](int64_t h) HWY_ATTR {
+    return SoftmaxState{s.maximum + h * kTile, s.total + h * kTile,
+                        s.sums + h * width * kTile, width};
+  };
 
+  const bool biased = biases.any();
+  const bool filled = biased && !per_key;
   for (int64_t first = 0; first < tile.seen; first += kKeyBlock) {
     const int64_t keys = std::min(kKeyBlock, tile.seen - first);
-    biases.PrepareBlock(tile, first, keys);
+    if (filled) biases.PrepareBlock(tile, first, keys);
     for (int64_t h = 0; h < task.heads; ++h) {
       const float* k = task.k.row(first) + h * width;
       const float* v = task.v.row(first) + h * width;
-      float* sums = s.sums + h * width * kTile;
-      if (biases.any()) biases.Fill(tile, h, first, keys, s.scores);
-      AllDotRows<kVectors>(k, task.k.stride(0), keys,
-                           s.queries + h * width * kTile, width, s.scores,
-                           biases.any());
-      Softmax<kVectors>(tile, first, keys, s.scores, s.maximum + h * kTile,
-                        s.total + h * kTile, sums, width);
-      AllSumRows<kVectors>(v, task.v.stride(0), s.scores, keys, width, sums);
+      const float* queries = s.queries + h * width * kTile;
+      if (filled) {
+        biases.Fill(tile, h, first, keys, s.scores);
+        AllDotRows<kVectors, Start::kScores>(k, task.k.stride(0), keys, queries,
+                                             width, s.scores);
+      } else if (biased) {
+        AllDotRows<kVectors, Start::kPerKey>(
+            k, task.k.stride(0), keys, queries, width, s.scores,
+            s.key_biases + h * task.keys + first);
+      } else {
+        AllDotRows<kVectors, Start::kZero>(k, task.k.stride(0), keys, queries,
+                                           width, s.scores);
+      }
+      // The scale is in the queries.
+      Softmax<kVectors, /*kScaled=*/false>(
+          tile, first, keys, s.scores, 1.0f, state(h),
+          [&](int64_t j, int vector, FloatVec e0, FloatVec e1) HWY_ATTR {
+            float* to = s.scores + j * kTile + vector * kLanes;
+            hn::Store(e0, d, to);
+            hn::Store(e1, d, to + kTile);
+          });
+      AllSumRows<kVectors>(v, task.v.stride(0), s.scores, keys, width,
+                           state(h).sums);
     }
   }
 
   for (int64_t h = 0; h < task.heads; ++h) {
-    for (int v = 0; v < kVectors; ++v) {
-      const FloatVec total = hn::Load(d, s.total + h * kTile + v * kLanes);
-      const FloatVec inverse = hn::IfThenElseZero(
-          hn::Gt(total, hn::Zero(d)), hn::Div(hn::Set(d, 1.0f), total));
-      for (int64_t i = h * width; i < (h + 1) * width; ++i) {
-        float* to = s.sums + i * kTile + v * kLanes;
-        hn::Store(hn::Mul(hn::Load(d, to), inverse), d, to);
-      }
-      if (log_sum_exp.empty()) continue;
-      float* maximum = s.maximum + h * kTile + v * kLanes;
-      const FloatVec lse =
-          hn::MulAdd(hn::Load(d, maximum), hn::Set(d, 0.6931471805599453f),
-                     hn::Log(d, total));
-      hn::Store(hn::IfThenElse(hn::Gt(total, hn::Zero(d)), lse,
-                               hn::Set(d, -HUGE_VALF)),
-                d, maximum);
-    }
+    Normalize<kVectors>(state(h));
+    if (!log_sum_exp.empty()) LogSumExp<kVectors>(state(h));
   }
   Transpose(s.sums, kTile, task.heads * width, tile.count, out.row(tile.begin),
             out.stride(0));
@@ -177,15 +106,122 @@ void ForwardTile(const Tile& tile, Biases& biases, const ForwardScratch& s,
             log_sum_exp.row(tile.begin), log_sum_exp.stride(0));
 }
 
+// The exponentials of one query's scores [keys], in place, as Softmax makes
+// them in a lane: same operations on the same numbers in the same order.
+HWY_INLINE float QueryFactor(float* scores, int64_t keys, bool fresh,
+                             float& maximum, float& total) {
+  const FloatTag d;
+  // Whole vectors; those behind the keys' end are made harmless first.
+  std::fill(scores + keys, scores + (keys + kLanes - 1) / kLanes * kLanes,
+            -1e30f);
+  FloatVec most = hn::Set(d, maximum);
+  for (int64_t j = 0; j < keys; j += kLanes) {
+    most = hn::Max(most, hn::Load(d, scores + j));
+  }
+  const float largest = hn::GetLane(hn::MaxOfLanes(d, most));
+  float factor = 1.0f;
+  float sum[2] = {0.0f, 0.0f};
+  if (!fresh) {
+    factor = hn::GetLane(FastExp2(d, hn::Set(d, maximum - largest)));
+    sum[0] = total * factor;
+  }
+  for (int64_t j = 0; j < keys; j += kLanes) {
+    const FloatVec score = hn::Load(d, scores + j);
+    hn::Store(FastExp2(d, hn::Sub(score, hn::Set(d, largest))), d, scores + j);
+  }
+  for (int64_t j = 0; j < keys; ++j) sum[j % 2] += scores[j];
+  maximum = largest;
+  total = sum[0] + sum[1];
+  return factor;
+}
+
+// One query alone: keys in the lanes for the scores, the values' columns in the
+// lanes for the sums. The bits are those of a lane of ForwardTile, for a small
+// part of its time.
+void ForwardQuery(const Tile& tile, const ForwardScratch& s, bool biased,
+                  const MatrixView& out) {
+  const FloatTag d;
+  const AttentionTask& task = *tile.task;
+  const int64_t width = task.head_width;
+  const float* q = task.q.row(tile.begin);
+  const float scale = Log2Scale(task);
+  for (int64_t i = 0; i < task.heads * width; ++i) s.queries[i] = q[i] * scale;
+  std::fill_n(s.sums, task.heads * width, 0.0f);
+  std::fill_n(s.total, task.heads, 0.0f);
+  std::fill_n(s.maximum, task.heads, -1e30f);
+  float* columns = s.queries + task.heads * width;  // [head width][lanes]
+
+  for (int64_t first = 0; first < tile.seen; first += kKeyBlock) {
+    const int64_t keys = std::min(kKeyBlock, tile.seen - first);
+    for (int64_t h = 0; h < task.heads; ++h) {
+      const float* query = s.queries + h * width;
+      for (int64_t j = 0; j < keys; j += kLanes) {
+        const int64_t count = std::min<int64_t>(kLanes, keys - j);
+        Transpose(task.k.row(first + j) + h * width, task.k.stride(0), count,
+                  width, columns, kLanes);
+        FloatVec sum = hn::Zero(d);
+        if (biased) {
+          // Reads beyond the keys, within the scratch memory.
+          sum = hn::LoadU(d, s.key_biases + h * task.keys + first + j);
+        }
+        for (int64_t i = 0; i < width; ++i) {
+          sum = hn::MulAdd(hn::Set(d, query[i]),
+                           hn::Load(d, columns + i * kLanes), sum);
+        }
+        hn::Store(sum, d, s.scores + j);
+      }
+      const float factor =
+          QueryFactor(s.scores, keys, first == 0, s.maximum[h], s.total[h]);
+      WithHeadTag(width, [&](auto tag) HWY_ATTR {
+        const int64_t lanes = hn::Lanes(tag);
+        for (int64_t i = 0; i < width; i += lanes) {
+          float* to = s.sums + h * width + i;
+          const float* v = task.v.row(first) + h * width + i;
+          auto sum = hn::LoadU(tag, to);
+          if (first > 0) sum = hn::Mul(sum, hn::Set(tag, factor));
+          for (int64_t j = 0; j < keys; ++j, v += task.v.stride(0)) {
+            sum = hn::MulAdd(hn::LoadU(tag, v), hn::Set(tag, s.scores[j]), sum);
+          }
+          hn::StoreU(sum, tag, to);
+        }
+      });
+    }
+  }
+
+  float* to = out.row(tile.begin);
+  for (int64_t h = 0; h < task.heads; ++h) {
+    const float inverse = hn::GetLane(Inverse(hn::Set(d, s.total[h])));
+    for (int64_t i = h * width; i < (h + 1) * width; ++i) {
+      to[i] = s.sums[i] * inverse;
+    }
+  }
+}
+
 void Forward(const AttentionTask& task, const ForwardScratch& scratch,
              const MatrixView& out, const MatrixView& log_sum_exp) {
   Biases biases(task, scratch.positions, scratch.buckets);
+  const auto fill_key_biases = [&](const Tile& tile) HWY_ATTR {
+    if (!biases.any()) return;
+    biases.PrepareKeys(
+        task.time_bias.empty() ? 0 : task.query_time_ms[tile.begin],
+        scratch.key_buckets);
+    for (int64_t h = 0; h < task.heads; ++h) {
+      biases.KeyBiases(h, tile.seen, scratch.key_buckets,
+                       scratch.key_biases + h * task.keys);
+    }
+  };
+  // Candidates all ask at the same time: one row of biases for all tiles.
+  const bool per_key = biases.any() && task.queries_are_alike();
+  if (per_key) fill_key_biases(Tile(task, 0));
   for (int64_t begin = 0; begin < task.q.rows(); begin += kTile) {
     const Tile tile(task, begin);
-    if (tile.vectors() == 2) {
-      ForwardTile<2>(tile, biases, scratch, out, log_sum_exp);
+    if (tile.count == 1 && log_sum_exp.empty()) {
+      if (!per_key) fill_key_biases(tile);
+      ForwardQuery(tile, scratch, biases.any(), out);
+    } else if (tile.vectors() == 2) {
+      ForwardTile<2>(tile, biases, per_key, scratch, out, log_sum_exp);
     } else {
-      ForwardTile<1>(tile, biases, scratch, out, log_sum_exp);
+      ForwardTile<1>(tile, biases, per_key, scratch, out, log_sum_exp);
     }
   }
 }
@@ -206,6 +242,7 @@ HWY_EXPORT(Forward);
 HWY_EXPORT(PositionScratch);
 
 constexpr int64_t kWidestTile = 32;
+constexpr int64_t kWidestVector = 16;
 constexpr int64_t kKeyBlock = 256;
 }  // namespace
 
@@ -216,17 +253,22 @@ void AttentionForward(Workspace& workspace, const AttentionTask& task,
     return workspace.Allocate<float>(count).data();
   };
   const int64_t width = task.heads * task.head_width;
-  ForwardScratch scratch;
+  ForwardScratch scratch = {};
   scratch.queries = floats(width * kWidestTile);
   scratch.sums = floats(width * kWidestTile);
   scratch.maximum = floats(task.heads * kWidestTile);
   scratch.total = floats(task.heads * kWidestTile);
-  scratch.scores = floats(kKeyBlock * kWidestTile);
+  // One more row, for the partner of a last odd key.
+  scratch.scores = floats((kKeyBlock + 1) * kWidestTile);
   scratch.positions = floats(HWY_DYNAMIC_DISPATCH(PositionScratch)(task));
-  scratch.buckets =
-      task.time_bias.empty()
-          ? nullptr
-          : workspace.Allocate<int32_t>(kKeyBlock * kWidestTile).data();
+  if (!task.time_bias.empty()) {
+    scratch.buckets =
+        workspace.Allocate<int32_t>(kKeyBlock * kWidestTile).data();
+    scratch.key_buckets = workspace.Allocate<int32_t>(task.keys).data();
+  }
+  if (!task.time_bias.empty() || !task.position_bias.empty()) {
+    scratch.key_biases = floats(task.heads * task.keys + kWidestVector);
+  }
   HWY_DYNAMIC_DISPATCH(Forward)(task, scratch, out, log_sum_exp);
 }
 

@@ -26,6 +26,17 @@ struct AttentionTask {
   ConstMatrixView time_bias;
   const int64_t* query_time_ms = nullptr;  ///< [queries], with time_bias
   const int64_t* key_time_ms = nullptr;    ///< [keys], with time_bias
+
+  /// All queries see the same keys and ask at the same time.
+  bool queries_are_alike() const {
+    for (int64_t i = 1; i < q.rows(); ++i) {
+      if (visible != nullptr && visible[i] != visible[0]) return false;
+      if (!time_bias.empty() && query_time_ms[i] != query_time_ms[0]) {
+        return false;
+      }
+    }
+    return true;
+  }
 };
 
 /// What gradients are added to. The bias gradients are of the biases proper,

@@ -36,18 +36,33 @@ constexpr int64_t kKeyBlock = 256;
 // AVX-512 (32 registers); 16 registers hold 4 x 2.
 constexpr int kBlockRows = HWY_TARGET == HWY_AVX3 ? 8 : 4;
 
-// to[r][lanes] (+)= sum_d rows[r * stride + d] * columns[d][lanes], r < kRows:
-// the scores of kRows keys (rows = keys, columns = queries).
-template <int kRows, int kVectors>
+// What the scores of a block start from.
+enum class Start {
+  kZero,
+  kScores,  // what lies there: a bias for every key and query
+  kPerKey,  // one number per key, the same for all queries
+};
+
+// to[r][lanes] = start + sum_d rows[r * stride + d] * columns[d][lanes], r <
+// kRows: the scores of kRows keys (rows = keys, columns = queries).
+template <int kRows, int kVectors, Start kStart>
 HWY_INLINE void DotRows(const float* HWY_RESTRICT rows, int64_t stride,
                         const float* HWY_RESTRICT columns, int64_t depth,
-                        float* HWY_RESTRICT to, bool accumulate) {
+                        float* HWY_RESTRICT to,
+                        const float* HWY_RESTRICT per_key) {
   const FloatTag d;
   FloatVec sum[kRows][kVectors];
+#pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 2
     for (int v = 0; v < kVectors; ++v) {
-      sum[r][v] =
-          accumulate ? hn::Load(d, to + r * kTile + v * kLanes) : hn::Zero(d);
+      if constexpr (kStart == Start::kZero) {
+        sum[r][v] = hn::Zero(d);
+      } else if constexpr (kStart == Start::kPerKey) {
+        sum[r][v] = hn::Set(d, per_key[r]);
+      } else {
+        sum[r][v] = hn::Load(d, to + r * kTile + v * kLanes);
+      }
     }
   }
   for (int64_t i = 0; i < depth; ++i) {
@@ -63,7 +78,9 @@ HWY_INLINE void DotRows(const float* HWY_RESTRICT rows, int64_t stride,
       }
     }
   }
+#pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 2
     for (int v = 0; v < kVectors; ++v) {
       hn::Store(sum[r][v], d, to + r * kTile + v * kLanes);
     }
@@ -78,7 +95,9 @@ HWY_INLINE void SumRows(const float* HWY_RESTRICT rows, int64_t stride,
                         float* HWY_RESTRICT to) {
   const FloatTag d;
   FloatVec sum[kRows][kVectors];
+#pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 2
     for (int v = 0; v < kVectors; ++v) {
       sum[r][v] = hn::Load(d, to + r * kTile + v * kLanes);
     }
@@ -96,7 +115,9 @@ HWY_INLINE void SumRows(const float* HWY_RESTRICT rows, int64_t stride,
       }
     }
   }
+#pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 2
     for (int v = 0; v < kVectors; ++v) {
       hn::Store(sum[r][v], d, to + r * kTile + v * kLanes);
     }
@@ -104,15 +125,16 @@ HWY_INLINE void SumRows(const float* HWY_RESTRICT rows, int64_t stride,
 }
 
 // DotRows for any number of rows.
-template <int kVectors>
+template <int kVectors, Start kStart>
 HWY_NOINLINE void AllDotRows(const float* rows, int64_t stride, int64_t count,
                              const float* columns, int64_t depth, float* to,
-                             bool accumulate) {
+                             const float* per_key = nullptr) {
   int64_t r = 0;
   const auto run = [&]<int kRows>() HWY_ATTR {
     for (; r + kRows <= count; r += kRows) {
-      DotRows<kRows, kVectors>(rows + r * stride, stride, columns, depth,
-                               to + r * kTile, accumulate);
+      DotRows<kRows, kVectors, kStart>(
+          rows + r * stride, stride, columns, depth, to + r * kTile,
+          kStart == Start::kPerKey ? per_key + r : nullptr);
     }
   };
   run.template operator()<kBlockRows>();
