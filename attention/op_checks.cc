@@ -249,6 +249,8 @@ absl::Status CheckCrossEntropy(int64_t width, const CrossEntropyInput& input,
       CheckLength("cross-entropy targets", input.targets.size(), rows));
   ATTUNE_RETURN_IF_ERROR(
       CheckOptionalLength("cross-entropy weights", input.weights.size(), rows));
+  ATTUNE_RETURN_IF_ERROR(CheckOptionalLength("cross-entropy excluded",
+                                             input.excluded.size(), rows));
   ATTUNE_RETURN_IF_ERROR(
       CheckOptionalShape("cross-entropy drows", drows, rows, width));
   ATTUNE_RETURN_IF_ERROR(
@@ -260,6 +262,14 @@ absl::Status CheckCrossEntropy(int64_t width, const CrossEntropyInput& input,
       return absl::InvalidArgumentError(
           absl::StrCat("cross-entropy row ", i, " has target ",
                        input.targets[i], " of ", classes, " classes"));
+    }
+    if (input.excluded.empty()) continue;
+    for (int32_t index : input.excluded[i]) {
+      if (index < 0 || index >= classes || index == input.targets[i]) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            "cross-entropy row ", i, " with target ", input.targets[i],
+            " excludes ", index, " of ", classes, " classes"));
+      }
     }
   }
   return absl::OkStatus();

@@ -48,6 +48,7 @@ class Computation {
       for (int64_t r = 0; r < count; ++r) {
         const int64_t i = begin + r;
         const std::span<float> row = logits_.row_span(r);
+        Exclude(i, 0, row);
         const float maximum = ScaleToLog2(row, input_.class_bias, input_.scale);
         const double target = row[input_.targets[i]];
         const double sum = Exp2AndSum(row, maximum);
@@ -82,6 +83,7 @@ class Computation {
         float factor[kTileRows];
         for (int64_t r = 0; r < count; ++r) {
           const std::span<float> row = logits_.row_span(r).first(width);
+          Exclude(begin + r, c, row);
           ScaleToLog2(row, BiasBlock(c, width), input_.scale);
           Exp2AndSum(row, log_sum[begin + r]);
           factor[r] = static_cast<float>(Weight(begin + r));
@@ -104,6 +106,18 @@ class Computation {
   std::span<const float> BiasBlock(int64_t begin, int64_t count) const {
     if (input_.class_bias.empty()) return {};
     return input_.class_bias.subspan(begin, count);
+  }
+
+  // Before scaling, which must not make it infinite.
+  void Exclude(int64_t row, int64_t first_class, std::span<float> logits) {
+    if (input_.excluded.empty()) return;
+    const float lowest = -1e30f / std::max(1.0f, input_.scale);
+    for (int32_t index : input_.excluded[row]) {
+      const int64_t at = index - first_class;
+      if (at >= 0 && at < static_cast<int64_t>(logits.size())) {
+        logits[at] = lowest;
+      }
+    }
   }
 
   void LogitTile(int64_t begin, int64_t count, const PackedTransposed& packed) {
@@ -131,6 +145,7 @@ class Computation {
         LogitTile(begin, count, packed);
         for (int64_t i = begin; i < begin + count; ++i) {
           const std::span<float> row = logits_.row_span(i - begin).first(width);
+          Exclude(i, c, row);
           const float largest =
               ScaleToLog2(row, BiasBlock(c, width), input_.scale);
           const int64_t place = input_.targets[i] - c;

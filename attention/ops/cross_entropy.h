@@ -20,6 +20,9 @@ struct CrossEntropyInput {
   std::span<const int32_t> targets;   ///< [M], in [0, N)
   std::span<const float> weights;     ///< [M] or empty (all 1)
   float scale = 1.0f;
+  /// Classes that row i does not choose among, [M] or empty: as if they were
+  /// not in the table. Repeats are allowed; the target must not be in it.
+  std::span<const std::span<const int32_t>> excluded;
 };
 
 class CrossEntropy {

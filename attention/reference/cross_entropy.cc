@@ -64,8 +64,11 @@ class ReferenceCrossEntropy final : public CrossEntropy {
       }
       logit[c] = input.scale * dot;
       if (!input.class_bias.empty()) logit[c] += input.class_bias[c];
-      maximum = std::max(maximum, logit[c]);
     }
+    if (!input.excluded.empty()) {
+      for (int32_t c : input.excluded[i]) logit[c] = -HUGE_VAL;
+    }
+    for (double value : logit) maximum = std::max(maximum, value);
     double sum = 0.0;
     for (double value : logit) sum += std::exp(value - maximum);
     return maximum + std::log(sum);

@@ -19,16 +19,16 @@ void DecoderBatch::Clear() {
 absl::Status DecoderStep::EncodeRows(ExecutionContext& context,
                                      std::span<const float> values,
                                      ConstMatrixView x, const MatchBatch& batch,
-                                     MatrixView memory, MatrixView user) const {
+                                     float dropout, Rng& rng, MatrixView memory,
+                                     MatrixView user) const {
   Workspace::Scope scope(context.workspace);
   MatrixView input =
       context.workspace.ZeroMatrix(batch.rows(), network_.config().width);
   GatherAdd(x, batch.item, input);
   network_.history().EmbedInputs(values, batch.inputs(), input);
   HistoryEncoder::Saved saved;
-  Rng unused(0);
   return network_.history().Forward(context, values, input, batch.block(),
-                                    /*dropout=*/0, unused, saved, memory, user);
+                                    dropout, rng, saved, memory, user);
 }
 
 absl::StatusOr<double> DecoderStep::Run(ExecutionContext& context,

@@ -43,8 +43,8 @@ class DecoderStep {
   /// Final states and user vectors of the batch's rows, without dropout.
   absl::Status EncodeRows(ExecutionContext& context,
                           std::span<const float> values, ConstMatrixView x,
-                          const MatchBatch& batch, MatrixView memory,
-                          MatrixView user) const;
+                          const MatchBatch& batch, float dropout, Rng& rng,
+                          MatrixView memory, MatrixView user) const;
 
   struct Inputs {
     std::span<const float> values;

@@ -1,5 +1,7 @@
 #include "engine/train/match_step.h"
 
+#include <algorithm>
+
 #include "attention/modules/row_ops.h"
 #include "base/status_macros.h"
 
@@ -10,6 +12,7 @@ void MatchBatch::Clear() {
   ranges.clear();
   visible.clear();
   item.clear();
+  seen.clear();
   action.clear();
   gap.clear();
   query_time_ms.clear();
@@ -33,6 +36,7 @@ void MatchBatch::Add(const Network& network, const TrainingSequence& sequence,
     const int64_t next = events[i + 1].has_time ? events[i + 1].time_ms : time;
     visible.push_back(static_cast<int32_t>(i + 1));
     item.push_back(active[events[i].item]);
+    seen.push_back(active[events[i].item]);
     action.push_back(actions[events[i].action]);
     gap.push_back(network.history().GapBucket(time, next, events[i].has_time));
     key_time_ms.push_back(time);
@@ -42,6 +46,48 @@ void MatchBatch::Add(const Network& network, const TrainingSequence& sequence,
                                                                         : 0.0f);
   }
 }
+
+void MatchBatch::Augment(const Augmentation& augmentation,
+                         std::span<const int32_t> active, Rng& rng) {
+  if (augmentation.event_dropout <= 0 && augmentation.target_skip <= 0) return;
+  for (size_t s = 0; s < sequences.size(); ++s) {
+    std::span<const Interaction> events = sequences[s].events;
+    for (int64_t i = 0; i < ranges[s].query_count; ++i) {
+      const int64_t row = ranges[s].query_begin + i;
+      const bool drop = rng.Bernoulli(augmentation.event_dropout);
+      const bool skip = rng.Bernoulli(augmentation.target_skip);
+      if (drop) item[row] = -1;
+      if (skip && i + 2 < static_cast<int64_t>(events.size()) &&
+          events[i + 2].positive && weight[row] > 0) {
+        target[row] = active[events[i + 2].item];
+      }
+    }
+  }
+}
+
+namespace {
+
+/// Per counted row the items of its history; nothing for a row whose target is
+/// among them.
+void FillExcluded(const MatchBatch& batch,
+                  std::span<std::span<const int32_t>> excluded) {
+  size_t at = 0;
+  for (const AttentionSequence& range : batch.ranges) {
+    std::span<const int32_t> seen(batch.seen);
+    seen = seen.subspan(range.query_begin, range.query_count);
+    for (int64_t i = 0; i < range.query_count; ++i) {
+      const int64_t row = range.query_begin + i;
+      if (batch.weight[row] <= 0) continue;
+      std::span<const int32_t> history = seen.first(i + 1);
+      if (std::ranges::find(history, batch.target[row]) != history.end()) {
+        history = {};
+      }
+      excluded[at++] = history;
+    }
+  }
+}
+
+}  // namespace
 
 absl::Status MatchStep::Prepare(const Backend& backend) {
   ATTUNE_ASSIGN_OR_RETURN(cross_entropy_,
@@ -86,7 +132,14 @@ absl::StatusOr<double> MatchStep::Run(ExecutionContext& context,
     weights[at] = batch.weight[i] * inputs.loss_scale;
     ++at;
   }
+  // A target that the history holds already may not be excluded.
+  std::span<std::span<const int32_t>> excluded;
+  if (inputs.exclude_seen) {
+    excluded = workspace.Allocate<std::span<const int32_t>>(counted);
+    FillExcluded(batch, excluded);
+  }
   CrossEntropyInput loss_input;
+  loss_input.excluded = excluded;
   loss_input.rows = states;
   loss_input.classes = inputs.x;
   loss_input.class_bias = inputs.class_bias;

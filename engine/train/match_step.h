@@ -32,6 +32,9 @@ struct MatchBatch {
   std::vector<int64_t> query_time_ms, key_time_ms;  ///< empty without time
   std::vector<int32_t> target;  ///< active index; valid where weight > 0
   std::vector<float> weight;
+  /// Active index of every event, whether the row sees it or not. A row's
+  /// history is the rows of its sequence up to itself.
+  std::vector<int32_t> seen;
   bool timed = false;
 
   int64_t rows() const { return static_cast<int64_t>(item.size()); }
@@ -47,11 +50,20 @@ struct MatchBatch {
     return context;
   }
 
+  /// What a training step changes of its rows at random.
+  struct Augmentation {
+    float event_dropout = 0;  ///< TrainOptions::event_dropout
+    float target_skip = 0;    ///< TrainOptions::target_skip
+  };
+
   void Clear();
   /// `active` maps dataset item to active index; `actions` dataset action to
   /// ModelConfig::actions index.
   void Add(const Network& network, const TrainingSequence& sequence,
            std::span<const int32_t> active, std::span<const int32_t> actions);
+  /// Call after all sequences are in.
+  void Augment(const Augmentation& augmentation,
+               std::span<const int32_t> active, Rng& rng);
 };
 
 /// The next-item loss of one shard: encodes the sequences, takes the softmax
@@ -67,6 +79,7 @@ class MatchStep {
     std::span<const float> class_bias;  ///< [A] or empty: -log q
     float loss_scale = 1;               ///< 1 / rows that count in the batch
     float dropout = 0;
+    bool exclude_seen = false;  ///< TrainOptions::exclude_seen
   };
   /// Adds to dx [A, D] and gradients; returns the loss times loss_scale.
   absl::StatusOr<double> Run(ExecutionContext& context, const MatchBatch& batch,

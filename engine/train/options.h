@@ -22,6 +22,14 @@ struct TrainOptions {
   float weight_decay = 0.01f;
   float dropout = 0.3f;
   float id_dropout = 0.1f;  ///< items that a step sees by text alone
+  float event_dropout = 0;  ///< history events whose item a step does not see
+  /// Rows that a step asks for the event after the next one instead: the order
+  /// of events logged together says little.
+  float target_skip = 0;
+  /// Validation and the result use an exponential moving average of the weights
+  /// with this decay per step; 0: the weights themselves.
+  float average_decay = 0;
+  bool exclude_seen = false;  ///< the loss leaves the row's history out
   float gradient_clip = 5.0f;
   int min_positives = 5;  ///< users with fewer are not evaluated
   /// Catalogues above this size train against sampled negatives.
@@ -32,6 +40,9 @@ struct TrainOptions {
   int decoder_patience = 3;
   float decoder_learning_rate = 1e-3f;
   float decoder_dropout = 0.1f;
+  /// Of the frozen encoder, so that its match term is as unsure in training as
+  /// with new users.
+  float decoder_match_dropout = 0;
   int decoder_positions = 4;  ///< targets per sequence and epoch
   int decoder_negatives = 31;
   int hard_pool = 200;  ///< the hardest of the match term, drawn from

@@ -43,6 +43,7 @@ absl::Status SaveCheckpoint(const std::string& path,
                               sizeof(double)));
   writer.Add("values", std::span<const float>(state.values));
   writer.Add("best_values", std::span<const float>(state.best_values));
+  writer.Add("average", std::span<const float>(state.average));
   writer.Add("first_moment", std::span<const float>(state.first_moment));
   writer.Add("second_moment", std::span<const float>(state.second_moment));
   return writer.Save(path);
@@ -75,6 +76,7 @@ absl::Status LoadCheckpoint(const std::string& path,
   state.stale_epochs = static_cast<int>(numbers[3]);
   ATTUNE_ASSIGN_OR_RETURN(state.values, checkpoint->Floats("values"));
   ATTUNE_ASSIGN_OR_RETURN(state.best_values, checkpoint->Floats("best_values"));
+  ATTUNE_ASSIGN_OR_RETURN(state.average, checkpoint->Floats("average"));
   ATTUNE_ASSIGN_OR_RETURN(state.first_moment,
                           checkpoint->Floats("first_moment"));
   ATTUNE_ASSIGN_OR_RETURN(state.second_moment,
@@ -82,15 +84,20 @@ absl::Status LoadCheckpoint(const std::string& path,
   return absl::OkStatus();
 }
 
+struct ChosenFusion {
+  FusionChoice choice;
+  double metric = 0;  ///< its validation NDCG@10
+};
+
 /// The fusion part and weight with the best validation NDCG@10; none unless one
 /// is better than the match term alone.
-absl::StatusOr<FusionChoice> ChooseFusion(Trainer& trainer,
+absl::StatusOr<ChosenFusion> ChooseFusion(Trainer& trainer,
                                           std::span<const float> values,
                                           bool trained) {
   std::vector<FusionChoice> choices = {{}};
   if (trained) {
     for (FusionMode mode : {FusionMode::kFeatures, FusionMode::kFull}) {
-      for (float weight : {0.25f, 0.5f, 0.75f, 1.0f, 1.25f, 1.5f, 2.0f}) {
+      for (float weight : {0.25f, 0.5f, 0.75f, 1.0f, 1.5f, 2.0f, 3.0f, 4.0f}) {
         choices.push_back({mode, weight});
       }
     }
@@ -101,7 +108,7 @@ absl::StatusOr<FusionChoice> ChooseFusion(Trainer& trainer,
   for (size_t i = 1; i < choices.size(); ++i) {
     if (metrics[i] > metrics[best]) best = i;
   }
-  return choices[best];
+  return ChosenFusion{choices[best], metrics[best]};
 }
 
 absl::StatusOr<EvaluationRow> ModelRow(Trainer& trainer, const Split& split,
@@ -185,9 +192,15 @@ absl::StatusOr<TrainModelResult> TrainModel(storage::Database& database,
   const bool with_decoder = training.decoder_epochs > 0;
   if (options.force_fusion.has_value()) {
     result.fusion = *options.force_fusion;
+    ATTUNE_ASSIGN_OR_RETURN(
+        const std::vector<double> metrics,
+        trainer->Validate(state.values, {&result.fusion, 1}));
+    result.validation_ndcg = metrics[0];
   } else {
-    ATTUNE_ASSIGN_OR_RETURN(result.fusion,
+    ATTUNE_ASSIGN_OR_RETURN(const ChosenFusion chosen,
                             ChooseFusion(*trainer, state.values, with_decoder));
+    result.fusion = chosen.choice;
+    result.validation_ndcg = chosen.metric;
   }
   config.fusion_mode = result.fusion.mode;
   config.fusion_weight = result.fusion.weight;
@@ -236,6 +249,8 @@ absl::StatusOr<TrainModelResult> TrainModel(storage::Database& database,
                         {"impressions", set->dataset->impression_count()}}},
                       {"training", Json::parse(training.ToJson())},
                       {"parameters", trainer->network().layout().size()},
+                      {"model", Json::parse(config.ToJson())},
+                      {"validation_ndcg_10", result.validation_ndcg},
                       {"evaluation", ReportJson(report)},
                       {"seconds", result.seconds}};
   parts.report_json = report_json.dump(2) + "\n";

@@ -15,6 +15,10 @@
 namespace attune {
 namespace {
 
+// Steps between two updates of the weights' average: the pass over all of them
+// is as dear as a part of the optimiser's.
+constexpr int kAverageEvery = 4;
+
 /// A stream of its own for every use, so that a resumed run draws the same.
 uint64_t StreamSeed(uint64_t seed, int stage, int64_t step, uint64_t use) {
   Rng rng(seed * 0x9e3779b97f4a7c15ULL + static_cast<uint64_t>(stage) * 7919 +
@@ -23,7 +27,7 @@ uint64_t StreamSeed(uint64_t seed, int stage, int64_t step, uint64_t use) {
 }
 
 /// Pieces of a user's training sequence of at most window + 1 events; a later
-/// piece repeats half a window as context and counts only what is new.
+/// piece repeats a quarter of a window as context and counts only what is new.
 void CutSequence(int32_t user, std::span<const Interaction> events,
                  int64_t window, std::vector<TrainingSequence>& pieces) {
   const int64_t count = static_cast<int64_t>(events.size());
@@ -33,7 +37,7 @@ void CutSequence(int32_t user, std::span<const Interaction> events,
     pieces.push_back({user, events, 0});
     return;
   }
-  const int64_t step = std::max<int64_t>(window / 2, 1);
+  const int64_t step = std::max<int64_t>(window * 3 / 4, 1);
   int64_t counted = 0;  // rows whose target was in an earlier piece
   for (int64_t begin = 0;; begin += step) {
     const int64_t end = std::min(begin + most, count);
@@ -84,6 +88,7 @@ struct Trainer::Impl {
       const std::vector<TrainingSequence>& batch, TrainerState& state);
   absl::StatusOr<double> DecoderBatchStep(
       const std::vector<TrainingSequence>& batch, TrainerState& state);
+  void UpdateAverage(TrainerState& state);
   void ReduceGradients(int64_t begin, int64_t end);
   absl::Status ApplyGradients(TrainerState& state);
   absl::Status EncodeItems(std::span<const float> values);
@@ -267,6 +272,11 @@ absl::StatusOr<double> Trainer::Impl::MatchBatchStep(
   const uint64_t seed = StreamSeed(options.seed, 0, state.step, 2);
   ChooseActive(batch, seed);
   FillShards(batch, active_index);
+  Rng augment_rng(StreamSeed(options.seed, 0, state.step, 4));
+  for (Shard& shard : shards) {
+    shard.rows.Augment({options.event_dropout, options.target_skip},
+                       active_index, augment_rng);
+  }
   const int64_t active = items.active_count();
   const int64_t width = config().width;
   active_x.resize(static_cast<size_t>(active * width));
@@ -284,6 +294,7 @@ absl::StatusOr<double> Trainer::Impl::MatchBatchStep(
   inputs.class_bias = class_bias;
   inputs.loss_scale = 1.0f / std::max(counted, 1.0f);
   inputs.dropout = options.dropout;
+  inputs.exclude_seen = options.exclude_seen;
   pool.ParallelFor(static_cast<int64_t>(shards.size()), [&](int64_t s) {
     Shard& shard = shards[s];
     shard.context.workspace.Reset();
@@ -335,10 +346,11 @@ absl::StatusOr<double> Trainer::Impl::DecoderBatchStep(
     if (shard.rows.rows() == 0) return;
     memory[s] = shard.context.workspace.Matrix(shard.rows.rows(), width);
     user[s] = shard.context.workspace.Matrix(shard.rows.rows(), width);
-    shard.status = decoder_step.EncodeRows(shard.context, state.values, all,
-                                           shard.rows, memory[s], user[s]);
-    if (!shard.status.ok()) return;
     Rng rng(seed + static_cast<uint64_t>(s));
+    shard.status = decoder_step.EncodeRows(
+        shard.context, state.values, all, shard.rows,
+        options.decoder_match_dropout, rng, memory[s], user[s]);
+    if (!shard.status.ok()) return;
     sampler.Sample(shard.rows, all, user[s], rng, shard.scratch, shard.groups);
   });
   double next = 0, shown = 0;
@@ -410,7 +422,25 @@ absl::Status Trainer::Impl::ApplyGradients(TrainerState& state) {
                                     state.first_moment, state.second_moment},
                                    state.step, rate, pool);
   ATTUNE_RETURN_IF_ERROR(norm.status());
+  UpdateAverage(state);
   return SetTrainingWeights(state.values);
+}
+
+void Trainer::Impl::UpdateAverage(TrainerState& state) {
+  if (state.average.empty() || state.step % kAverageEvery != 0) return;
+  // Young averages forget faster, or the start would stay in them for long.
+  const double age = static_cast<double>(state.step);
+  const double decay =
+      std::min<double>(options.average_decay, (1 + age) / (10 + age));
+  const float keep = static_cast<float>(std::pow(decay, kAverageEvery));
+  constexpr int64_t kChunk = 1 << 16;
+  const int64_t size = static_cast<int64_t>(state.values.size());
+  pool.ParallelFor((size + kChunk - 1) / kChunk, [&](int64_t chunk) {
+    const int64_t end = std::min((chunk + 1) * kChunk, size);
+    for (int64_t i = chunk * kChunk; i < end; ++i) {
+      state.average[i] += (1 - keep) * (state.values[i] - state.average[i]);
+    }
+  });
 }
 
 absl::Status Trainer::Impl::SetTrainingWeights(std::span<const float> values) {
@@ -459,6 +489,9 @@ absl::Status Trainer::Run(TrainerState& state, const EpochFunction& on_epoch) {
         decoder ? impl.options.decoder_patience : impl.options.patience;
     ATTUNE_RETURN_IF_ERROR(impl.SetTrainingWeights(state.values));
     if (decoder) ATTUNE_RETURN_IF_ERROR(impl.EncodeItems(state.values));
+    if (impl.options.average_decay > 0 && state.average.empty()) {
+      state.average = state.values;
+    }
     while (state.epoch < epochs && state.stale_epochs < patience) {
       const int64_t start = MonotonicNs();
       double loss = 0;
@@ -474,14 +507,16 @@ absl::Status Trainer::Run(TrainerState& state, const EpochFunction& on_epoch) {
         }
       }
       const double seconds = static_cast<double>(MonotonicNs() - start) * 1e-9;
+      const std::vector<float>& tested =
+          state.average.empty() ? state.values : state.average;
       const FusionChoice choice =
           decoder ? FusionChoice{FusionMode::kFull, 1.0f} : FusionChoice{};
       ATTUNE_ASSIGN_OR_RETURN(std::vector<double> metric,
-                              Validate(state.values, {&choice, 1}));
+                              Validate(tested, {&choice, 1}));
       ++state.epoch;
       if (metric[0] > state.best_metric) {
         state.best_metric = metric[0];
-        state.best_values = state.values;
+        state.best_values = tested;
         state.stale_epochs = 0;
       } else {
         ++state.stale_epochs;
@@ -498,6 +533,7 @@ absl::Status Trainer::Run(TrainerState& state, const EpochFunction& on_epoch) {
     }
     // The next stage stands on the best of this one.
     state.values = state.best_values;
+    state.average.clear();
     std::fill(state.first_moment.begin(), state.first_moment.end(), 0.0f);
     std::fill(state.second_moment.begin(), state.second_moment.end(), 0.0f);
     ++state.stage;

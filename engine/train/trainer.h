@@ -40,6 +40,7 @@ struct TrainerState {
   int stale_epochs = 0;
   double best_metric = -1;
   std::vector<float> values, best_values;
+  std::vector<float> average;  ///< of values; empty without average_decay
   std::vector<float> first_moment, second_moment;
 };
 

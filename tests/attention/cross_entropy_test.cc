@@ -16,6 +16,7 @@ struct Case {
   bool weights = false;
   float scale = 1.0f;
   int64_t padding = 0;
+  bool excluded = false;
 };
 
 const Case kCases[] = {
@@ -28,7 +29,23 @@ const Case kCases[] = {
     {7, 40, 33, false, false, 20.0f},  // nearly one-hot probabilities
     {70, 8200, 8, true, true},         // two blocks of classes
     {5, 20000, 4, false, true, 3.0f, 1},
+    {70, 90, 16, true, true, 2.5f, 0, true},
+    {66, 8300, 8, true, true, 1.0f, 0, true},
 };
+
+// Up to five classes per row, one of them twice, never the target.
+std::vector<std::vector<int32_t>> RandomExclusions(
+    Rng& rng, int64_t classes, const std::vector<int32_t>& targets) {
+  std::vector<std::vector<int32_t>> excluded;
+  for (int32_t target : targets) {
+    std::vector<int32_t>& row = excluded.emplace_back();
+    for (int i = 0; i < 5; ++i) {
+      const int32_t index = static_cast<int32_t>(rng.Below(classes));
+      if (index != target) row.insert(row.end(), i == 0 ? 2 : 1, index);
+    }
+  }
+  return excluded;
+}
 
 class CrossEntropyTest : public InstructionSetTest {};
 
@@ -47,8 +64,12 @@ TEST_P(CrossEntropyTest, IsAsReference) {
     if (weights.size() > 1) weights[1] = 0.0f;
     std::vector<int32_t> targets(c.rows);
     for (int32_t& t : targets) t = static_cast<int32_t>(rng.Below(c.classes));
-    const CrossEntropyInput input{rows.view(), classes.view(), bias,
-                                  targets,     weights,        c.scale};
+    std::vector<std::vector<int32_t>> lists;
+    if (c.excluded) lists = RandomExclusions(rng, c.classes, targets);
+    const std::vector<std::span<const int32_t>> excluded(lists.begin(),
+                                                         lists.end());
+    const CrossEntropyInput input{rows.view(), classes.view(), bias,    targets,
+                                  weights,     c.scale,        excluded};
     struct Result {
       double loss;
       TestMatrix drows, dclasses;
@@ -87,6 +108,54 @@ TEST_P(CrossEntropyTest, IsAsReference) {
 }
 
 ATTUNE_INSTANTIATE_INSTRUCTION_SETS(CrossEntropyTest);
+
+TEST(CrossEntropyExclusionTest, IsAsWithoutTheExcludedClasses) {
+  Rng rng(8);
+  ExecutionContext context;
+  const TestMatrix row = TestMatrix::Random(rng, 1, 4);
+  const TestMatrix three = TestMatrix::Random(rng, 3, 4);
+  TestMatrix two(2, 4);  // the first and the last of the three
+  for (int64_t d = 0; d < 4; ++d) {
+    two.view()(0, d) = three.view()(0, d);
+    two.view()(1, d) = three.view()(2, d);
+  }
+  const std::vector<int32_t> last_of_three = {2}, last_of_two = {1}, out = {1};
+  const std::vector<std::span<const int32_t>> excluded = {out};
+  for (const char* name : {"reference", "onednn"}) {
+    auto loss = (*MakeBackend(name))->CreateCrossEntropy(4);
+    ASSERT_TRUE(loss.ok());
+    TestMatrix drow(1, 4), drow_two(1, 4);
+    TestMatrix dthree = TestMatrix::Filled(3, 4, 0.0f);
+    auto value = (*loss)->ForwardBackward(
+        context,
+        {row.view(), three.view(), {}, last_of_three, {}, 1.5f, excluded},
+        drow.view(), dthree.view(), {});
+    auto expected = (*loss)->ForwardBackward(
+        context, {row.view(), two.view(), {}, last_of_two, {}, 1.5f},
+        drow_two.view(), {}, {});
+    ASSERT_TRUE(value.ok() && expected.ok()) << value.status();
+    EXPECT_NEAR(*value, *expected, 1e-6);
+    ExpectClose(drow.view(), drow_two.view(), 1e-6);
+    for (int64_t d = 0; d < 4; ++d) EXPECT_NEAR(dthree.view()(1, d), 0, 1e-20);
+  }
+}
+
+TEST(CrossEntropyErrorTest, RefusesToExcludeTheTarget) {
+  ExecutionContext context;
+  const TestMatrix rows = TestMatrix::Filled(1, 2, 1.0f);
+  const TestMatrix classes = TestMatrix::Filled(3, 2, 1.0f);
+  const std::vector<int32_t> targets = {2}, out = {0, 2};
+  const std::vector<std::span<const int32_t>> excluded = {out};
+  for (const char* name : {"reference", "onednn"}) {
+    auto loss = (*MakeBackend(name))->CreateCrossEntropy(2);
+    ASSERT_TRUE(loss.ok());
+    auto value = (*loss)->ForwardBackward(
+        context, {rows.view(), classes.view(), {}, targets, {}, 1, excluded},
+        {}, {}, {});
+    EXPECT_EQ(value.status().message(),
+              "cross-entropy row 0 with target 2 excludes 2 of 3 classes");
+  }
+}
 
 TEST(CrossEntropyErrorTest, RefusesATargetThatIsNoClass) {
   ExecutionContext context;
