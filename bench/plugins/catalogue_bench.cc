@@ -8,8 +8,8 @@
 //   hot N C         candidates whose rows were read before       -> "ns …"
 //   zipf N C        new candidates in each request, Zipf's law   -> "ns …"
 //   cold-user N C   hot rows, history encoded in the request     -> "ns …"
-//   new-rows N C    candidates drawn uniformly: not in our caches, -> "ns …"
-//                   in the system's page cache as it happens
+//   new-rows N C    candidates drawn uniformly: hardly in our caches -> "ns …"
+//                   (in the page cache, if the files were read)
 //   disk N C        the same after dropping the page cache (root)  -> "ns …"
 //   event N C       each right after an event of its user        -> "ns …"
 //   anchor N C      the same, the event moving the user's window -> "ns …"
