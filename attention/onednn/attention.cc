@@ -14,12 +14,18 @@ namespace {
 
 constexpr float kLog2E = 1.4426950408889634f;
 
-// kBf16 rounds q, k and v and then computes as kF32 does; the probabilities are
-// never stored rounded.
+// kBf16 rounds q, k and v. Where the machine has instructions for it, Forward
+// for inference (without log_sum_exp) rounds the exponentials as well, as the
+// weights of the values; otherwise, and in training, the rounded numbers are
+// computed with as kF32 does.
 class VectorAttention final : public Attention {
  public:
   explicit VectorAttention(const AttentionSpec& spec)
-      : spec_(spec), reference_(MakeReferenceAttention(spec)) {}
+      : spec_(spec),
+        // Asked once: it takes longer than a small attention.
+        in_pairs_(spec.precision == Precision::kBf16 &&
+                  HasBfloat16Attention(spec.head_width)),
+        reference_(MakeReferenceAttention(spec)) {}
 
   const AttentionSpec& spec() const override { return spec_; }
 
@@ -29,13 +35,22 @@ class VectorAttention final : public Attention {
         CheckAttentionForward(spec_, input, out, log_sum_exp));
     Workspace::Scope scope(context.workspace);
     const AttentionTask common = CommonPart(context.workspace, input);
+    const bool in_pairs = in_pairs_ && log_sum_exp.empty();
     for (const AttentionSequence& sequence : input.sequences) {
       if (sequence.query_count == 0) continue;
       Workspace::Scope sequence_scope(context.workspace);
+      const MatrixView rows =
+          out.rows_slice(sequence.query_begin, sequence.query_count);
+      if (in_pairs) {
+        const AttentionTask task = PlainTask(input, sequence, common);
+        AttentionForwardBfloat16(
+            context.workspace, task,
+            PackBfloat16KeyValues(context.workspace, task.k, task.v), rows);
+        continue;
+      }
       AttentionForward(
           context.workspace,
-          SequenceTask(context.workspace, input, sequence, common),
-          out.rows_slice(sequence.query_begin, sequence.query_count),
+          SequenceTask(context.workspace, input, sequence, common), rows,
           log_sum_exp.empty() ? MatrixView()
                               : log_sum_exp.rows_slice(sequence.query_begin,
                                                        sequence.query_count));
@@ -91,14 +106,14 @@ class VectorAttention final : public Attention {
     return task;
   }
 
-  AttentionTask SequenceTask(Workspace& workspace, const AttentionInput& input,
-                             const AttentionSequence& s,
-                             AttentionTask task) const {
+  // The rows as they are.
+  static AttentionTask PlainTask(const AttentionInput& input,
+                                 const AttentionSequence& s,
+                                 AttentionTask task) {
     task.keys = s.key_count;
-    task.q =
-        Operand(workspace, input.q.rows_slice(s.query_begin, s.query_count));
-    task.k = Operand(workspace, input.k.rows_slice(s.key_begin, s.key_count));
-    task.v = Operand(workspace, input.v.rows_slice(s.key_begin, s.key_count));
+    task.q = input.q.rows_slice(s.query_begin, s.query_count);
+    task.k = input.k.rows_slice(s.key_begin, s.key_count);
+    task.v = input.v.rows_slice(s.key_begin, s.key_count);
     if (!input.visible.empty()) {
       task.visible = input.visible.data() + s.query_begin;
     }
@@ -106,6 +121,17 @@ class VectorAttention final : public Attention {
       task.query_time_ms = input.query_time_ms.data() + s.query_begin;
       task.key_time_ms = input.key_time_ms.data() + s.key_begin;
     }
+    return task;
+  }
+
+  // The rows rounded to the precision.
+  AttentionTask SequenceTask(Workspace& workspace, const AttentionInput& input,
+                             const AttentionSequence& s,
+                             const AttentionTask& common) const {
+    AttentionTask task = PlainTask(input, s, common);
+    task.q = Operand(workspace, task.q);
+    task.k = Operand(workspace, task.k);
+    task.v = Operand(workspace, task.v);
     return task;
   }
 
@@ -131,6 +157,7 @@ class VectorAttention final : public Attention {
   }
 
   AttentionSpec spec_;
+  bool in_pairs_;
   std::unique_ptr<Attention> reference_;
 };
 

@@ -43,11 +43,21 @@ float Log2Scale(const AttentionTask& task) {
   return 1.4426950408889634f / std::sqrt(static_cast<float>(task.head_width));
 }
 
+// Exponentials where their scores were.
+struct StoreInPlace {
+  float* scores;
+  HWY_INLINE void operator()(int64_t j, int v, FloatVec e0, FloatVec e1) const {
+    const FloatTag d;
+    float* to = scores + j * kTile + v * kLanes;
+    hn::Store(e0, d, to);
+    hn::Store(e1, d, to + kTile);
+  }
+};
+
 template <int kVectors>
 void ForwardTile(const Tile& tile, Biases& biases, bool per_key,
                  const ForwardScratch& s, const MatrixView& out,
                  const MatrixView& log_sum_exp) {
-  const FloatTag d;
   const AttentionTask& task = *tile.task;
   const int64_t width = task.head_width;
   LoadTile(task.q.rows_slice(tile.begin, tile.count), Log2Scale(task),
@@ -83,13 +93,8 @@ void ForwardTile(const Tile& tile, Biases& biases, bool per_key,
                                            width, s.scores);
       }
       // The scale is in the queries.
-      Softmax<kVectors, /*kScaled=*/false>(
-          tile, first, keys, s.scores, 1.0f, state(h),
-          [&](int64_t j, int vector, FloatVec e0, FloatVec e1) HWY_ATTR {
-            float* to = s.scores + j * kTile + vector * kLanes;
-            hn::Store(e0, d, to);
-            hn::Store(e1, d, to + kTile);
-          });
+      Softmax<kVectors, /*kScaled=*/false>(tile, first, keys, s.scores, 1.0f,
+                                           state(h), StoreInPlace{s.scores});
       AllSumRows<kVectors>(v, task.v.stride(0), s.scores, keys, width,
                            state(h).sums);
     }
@@ -104,35 +109,6 @@ void ForwardTile(const Tile& tile, Biases& biases, bool per_key,
   if (log_sum_exp.empty()) return;
   Transpose(s.maximum, kTile, task.heads, tile.count,
             log_sum_exp.row(tile.begin), log_sum_exp.stride(0));
-}
-
-// The exponentials of one query's scores [keys], in place, as Softmax makes
-// them in a lane: same operations on the same numbers in the same order.
-HWY_INLINE float QueryFactor(float* scores, int64_t keys, bool fresh,
-                             float& maximum, float& total) {
-  const FloatTag d;
-  // Whole vectors; those behind the keys' end are made harmless first.
-  std::fill(scores + keys, scores + (keys + kLanes - 1) / kLanes * kLanes,
-            -1e30f);
-  FloatVec most = hn::Set(d, maximum);
-  for (int64_t j = 0; j < keys; j += kLanes) {
-    most = hn::Max(most, hn::Load(d, scores + j));
-  }
-  const float largest = hn::GetLane(hn::MaxOfLanes(d, most));
-  float factor = 1.0f;
-  float sum[2] = {0.0f, 0.0f};
-  if (!fresh) {
-    factor = hn::GetLane(FastExp2(d, hn::Set(d, maximum - largest)));
-    sum[0] = total * factor;
-  }
-  for (int64_t j = 0; j < keys; j += kLanes) {
-    const FloatVec score = hn::Load(d, scores + j);
-    hn::Store(FastExp2(d, hn::Sub(score, hn::Set(d, largest))), d, scores + j);
-  }
-  for (int64_t j = 0; j < keys; ++j) sum[j % 2] += scores[j];
-  maximum = largest;
-  total = sum[0] + sum[1];
-  return factor;
 }
 
 // One query alone: keys in the lanes for the scores, the values' columns in the
@@ -170,8 +146,8 @@ void ForwardQuery(const Tile& tile, const ForwardScratch& s, bool biased,
         }
         hn::Store(sum, d, s.scores + j);
       }
-      const float factor =
-          QueryFactor(s.scores, keys, first == 0, s.maximum[h], s.total[h]);
+      const float factor = QuerySoftmax</*kScaled=*/false>(
+          s.scores, keys, 1.0f, first == 0, s.maximum[h], s.total[h]);
       WithHeadTag(width, [&](auto tag) HWY_ATTR {
         const int64_t lanes = hn::Lanes(tag);
         for (int64_t i = 0; i < width; i += lanes) {

@@ -62,6 +62,31 @@ HWY_INLINE void LargestScores(const Tile& tile, int64_t first, int64_t keys,
   for (int v = 0; v < kVectors; ++v) largest[v] = hn::Max(even[v], odd[v]);
 }
 
+// 2^(score - largest), or of scale * both; `reference` is largest in the units
+// of the result. Vectors by value, here and below: what a lambda captures lives
+// in memory.
+template <bool kScaled>
+HWY_INLINE FloatVec Exponential(const float* score, FloatVec scale,
+                                FloatVec reference) {
+  const FloatTag d;
+  const FloatVec x = hn::Load(d, score);
+  return FastExp2(
+      d, kScaled ? hn::MulSub(x, scale, reference) : hn::Sub(x, reference));
+}
+
+// As above, and 0 in lanes that do not see `key`.
+template <bool kScaled>
+HWY_INLINE FloatVec VisibleExponential(const float* score, FloatVec scale,
+                                       FloatVec reference,
+                                       const int32_t* visible, int64_t key) {
+  const FloatTag d;
+  const IntTag di;
+  const auto sees =
+      hn::Gt(hn::Load(di, visible), hn::Set(di, static_cast<int32_t>(key)));
+  return hn::IfThenElseZero(hn::RebindMask(d, sees),
+                            Exponential<kScaled>(score, scale, reference));
+}
+
 // scores -> exponentials of kScaled ? scale * score : score, less the largest.
 // Lanes that do not see a key get exactly 0, so that it does not matter whether
 // a sequence goes on behind what a query sees. Rescales what earlier blocks
@@ -72,12 +97,8 @@ HWY_INLINE void Softmax(const Tile& tile, int64_t first, int64_t keys,
                         const float* scores, float scale,
                         const SoftmaxState& state, Store store) {
   const FloatTag d;
-  const IntTag di;
   const int64_t open = std::clamp<int64_t>(tile.seen_by_all - first, 0, keys);
   const FloatVec factor = hn::Set(d, scale);
-  const auto power = [&](FloatVec x) HWY_ATTR {
-    return FastExp2(d, kScaled ? hn::Mul(x, factor) : x);
-  };
   FloatVec largest[kVectors];
   // Keys of even and odd index are summed apart, to wait less for sums.
   FloatVec even[kVectors], odd[kVectors];
@@ -87,32 +108,33 @@ HWY_INLINE void Softmax(const Tile& tile, int64_t first, int64_t keys,
     even[v] = odd[v] = hn::Zero(d);
   }
   LargestScores<kVectors>(tile, first, keys, open, scores, largest);
-  for (int v = 0; first > 0 && v < kVectors; ++v) {
+#pragma GCC unroll 2
+  for (int v = 0; v < kVectors; ++v) {
+    if (first == 0) break;
     // Exactly 1 where the maximum stays.
+    const FloatVec before =
+        hn::Sub(hn::Load(d, state.maximum + v * kLanes), largest[v]);
     const FloatVec rescale =
-        power(hn::Sub(hn::Load(d, state.maximum + v * kLanes), largest[v]));
+        FastExp2(d, kScaled ? hn::Mul(before, factor) : before);
     even[v] = hn::Mul(hn::Load(d, state.total + v * kLanes), rescale);
     for (int64_t i = 0; i < state.head_width; ++i) {
       float* to = state.sums + i * kTile + v * kLanes;
       hn::Store(hn::Mul(hn::Load(d, to), rescale), d, to);
     }
   }
-  const auto exponential = [&](int64_t j, int v) HWY_ATTR {
-    const FloatVec score = hn::Load(d, scores + j * kTile + v * kLanes);
-    return power(hn::Sub(score, largest[v]));
-  };
-  const auto visible = [&](int64_t j, int v) HWY_ATTR {
-    const auto key = hn::Set(di, static_cast<int32_t>(first + j));
-    return hn::IfThenElseZero(
-        hn::RebindMask(d, hn::Gt(hn::Load(di, tile.visible + v * kLanes), key)),
-        exponential(j, v));
-  };
+  FloatVec reference[kVectors];
+#pragma GCC unroll 2
+  for (int v = 0; v < kVectors; ++v) {
+    reference[v] = kScaled ? hn::Mul(largest[v], factor) : largest[v];
+  }
   int64_t j = 0;
   for (; j + 2 <= open; j += 2) {
 #pragma GCC unroll 2
     for (int v = 0; v < kVectors; ++v) {
-      const FloatVec e0 = exponential(j, v);
-      const FloatVec e1 = exponential(j + 1, v);
+      const float* from = scores + j * kTile + v * kLanes;
+      const FloatVec e0 = Exponential<kScaled>(from, factor, reference[v]);
+      const FloatVec e1 =
+          Exponential<kScaled>(from + kTile, factor, reference[v]);
       store(j, v, e0, e1);
       even[v] = hn::Add(even[v], e0);
       odd[v] = hn::Add(odd[v], e1);
@@ -121,8 +143,15 @@ HWY_INLINE void Softmax(const Tile& tile, int64_t first, int64_t keys,
   for (; j < keys; j += 2) {
 #pragma GCC unroll 2
     for (int v = 0; v < kVectors; ++v) {
-      const FloatVec e0 = visible(j, v);
-      const FloatVec e1 = j + 1 < keys ? visible(j + 1, v) : hn::Zero(d);
+      const float* from = scores + j * kTile + v * kLanes;
+      const int32_t* visible = tile.visible + v * kLanes;
+      const FloatVec e0 = VisibleExponential<kScaled>(
+          from, factor, reference[v], visible, first + j);
+      FloatVec e1 = hn::Zero(d);
+      if (j + 1 < keys) {
+        e1 = VisibleExponential<kScaled>(from + kTile, factor, reference[v],
+                                         visible, first + j + 1);
+      }
       store(j, v, e0, e1);
       even[v] = hn::Add(even[v], e0);
       odd[v] = hn::Add(odd[v], e1);
@@ -133,6 +162,43 @@ HWY_INLINE void Softmax(const Tile& tile, int64_t first, int64_t keys,
     hn::Store(largest[v], d, state.maximum + v * kLanes);
     hn::Store(hn::Add(even[v], odd[v]), d, state.total + v * kLanes);
   }
+}
+
+// The exponentials of one query's scores [keys], in place, as Softmax makes
+// them in a lane: the same operations on the same numbers in the same order.
+// Returns what earlier sums are to be multiplied by. Writes whole vectors.
+template <bool kScaled>
+HWY_INLINE float QuerySoftmax(float* scores, int64_t keys, float scale,
+                              bool fresh, float& maximum, float& total) {
+  const FloatTag d;
+  const FloatVec factor = hn::Set(d, scale);
+  // Whole vectors; those behind the keys' end are made harmless first.
+  std::fill(scores + keys, scores + (keys + kLanes - 1) / kLanes * kLanes,
+            -1e30f);
+  FloatVec most = hn::Set(d, maximum);
+  for (int64_t j = 0; j < keys; j += kLanes) {
+    most = hn::Max(most, hn::Load(d, scores + j));
+  }
+  const FloatVec largest = hn::MaxOfLanes(d, most);
+  const FloatVec scaled = hn::Mul(largest, factor);
+  float rescale = 1.0f;
+  float sum[2] = {0.0f, 0.0f};
+  if (!fresh) {
+    const FloatVec before = hn::Sub(hn::Set(d, maximum), largest);
+    rescale =
+        hn::GetLane(FastExp2(d, kScaled ? hn::Mul(before, factor) : before));
+    sum[0] = total * rescale;
+  }
+  for (int64_t j = 0; j < keys; j += kLanes) {
+    const FloatVec score = hn::Load(d, scores + j);
+    hn::Store(FastExp2(d, kScaled ? hn::MulSub(score, factor, scaled)
+                                  : hn::Sub(score, largest)),
+              d, scores + j);
+  }
+  for (int64_t j = 0; j < keys; ++j) sum[j % 2] += scores[j];
+  maximum = hn::GetLane(largest);
+  total = sum[0] + sum[1];
+  return rescale;
 }
 
 // 1 / total, or 0 for a query that saw no key.

@@ -55,9 +55,64 @@ HWY_INLINE Statistics RowStatistics(const float* x, int64_t width) {
   return {mean, 1.0f / std::sqrt(variance + LayerNorm::kEpsilon)};
 }
 
+// Rows of kVectors whole vectors: read once, kept in registers.
+template <int kVectors>
+HWY_NOINLINE void ForwardWhole(const ConstMatrixView& x, const float* gamma,
+                               const float* beta, const MatrixView& y) {
+  const FloatTag d;
+  constexpr int64_t kLanes = hn::MaxLanes(FloatTag());
+  constexpr float kInverseWidth = 1.0f / static_cast<float>(kVectors * kLanes);
+  for (int64_t m = 0; m < x.rows(); ++m) {
+    const float* in = x.row(m);
+    float* out = y.row(m);  // may be in
+    FloatVec row[kVectors];
+    // Four chains of sums.
+    FloatVec sum[4] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
+#pragma GCC unroll 16
+    for (int i = 0; i < kVectors; ++i) {
+      row[i] = hn::LoadU(d, in + i * kLanes);
+      sum[i % 4] = hn::Add(sum[i % 4], row[i]);
+    }
+    const FloatVec mean = hn::Mul(
+        hn::SumOfLanes(
+            d, hn::Add(hn::Add(sum[0], sum[1]), hn::Add(sum[2], sum[3]))),
+        hn::Set(d, kInverseWidth));
+    sum[0] = sum[1] = sum[2] = sum[3] = hn::Zero(d);
+#pragma GCC unroll 16
+    for (int i = 0; i < kVectors; ++i) {
+      row[i] = hn::Sub(row[i], mean);
+      sum[i % 4] = hn::MulAdd(row[i], row[i], sum[i % 4]);
+    }
+    const FloatVec square = hn::SumOfLanes(
+        d, hn::Add(hn::Add(sum[0], sum[1]), hn::Add(sum[2], sum[3])));
+    const float variance =
+        hn::GetLane(square) * kInverseWidth + LayerNorm::kEpsilon;
+    const FloatVec inverse = hn::Set(d, 1.0f / std::sqrt(variance));
+#pragma GCC unroll 16
+    for (int i = 0; i < kVectors; ++i) {
+      hn::StoreU(
+          hn::MulAdd(hn::Mul(row[i], inverse), hn::LoadU(d, gamma + i * kLanes),
+                     hn::LoadU(d, beta + i * kLanes)),
+          d, out + i * kLanes);
+    }
+  }
+}
+
 void Forward(const ConstMatrixView& x, const float* gamma, const float* beta,
              const MatrixView& y) {
   const FloatTag d;
+  // The usual widths, where a row fits the registers.
+  if (hn::MaxLanes(d) >= 8) {
+    switch (x.cols() % hn::MaxLanes(d) == 0 ? x.cols() / hn::MaxLanes(d) : 0) {
+      case 4:
+        return ForwardWhole<4>(x, gamma, beta, y);
+      case 8:
+        return ForwardWhole<8>(x, gamma, beta, y);
+      case 16:
+        if (HWY_TARGET != HWY_AVX3) break;
+        return ForwardWhole<16>(x, gamma, beta, y);
+    }
+  }
   const int64_t lanes = hn::Lanes(d);
   const int64_t width = x.cols();
   for (int64_t m = 0; m < x.rows(); ++m) {

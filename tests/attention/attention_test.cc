@@ -88,7 +88,13 @@ TEST_P(AttentionTest, IsAsReference) {
                            dout.view(), r.gradients.views());
         ASSERT_TRUE(status.ok()) << status;
         EXPECT_TRUE(r.out.padding_intact());
-        ExpectIdentical(r.silent.view(), r.out.view());
+        // Inference in bf16 may round the exponentials to 8 bits as well:
+        // errors of up to 2^-9 of each value, that average out over keys.
+        if (precision == Precision::kBf16) {
+          ExpectClose(r.silent.view(), r.out.view(), 6e-3);
+        } else {
+          ExpectIdentical(r.silent.view(), r.out.view());
+        }
         results.push_back(std::move(r));
       }
       Result& expected = results[0];
