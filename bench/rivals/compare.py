@@ -74,8 +74,11 @@ def main():
                 options, measure.WORKLOADS[name], work)
             document["results"] += results
             document["refused"] += [{"workload": name, **r} for r in refused]
-    document["machine"]["load average at end"] = settings.load_average()
-    print(report.save(document, options.out, options.name))
+            document["machine"]["load average at end"] = (
+                settings.load_average())
+            # What is measured is kept, whatever happens to the next.
+            text = report.save(document, options.out, options.name)
+    print(text)
     settings.log(f"saved as {options.out / options.name}.json, .md, .png")
 
 

@@ -52,12 +52,14 @@ def makers(options, directory, request, work):
             for compiled in (False, True):
                 if compiled and not options.compile:
                     continue
-                if precision == "bf16" and not compiled and options.quick:
-                    continue  # never the fastest
+                if options.quick and (precision, attention) != ("f32", "sdpa"):
+                    continue  # never the fastest rival
                 result.append((precision, lambda a=attention, c=compiled,
                                p=precision: engines.torch_rival(
                                    directory, request, p, a, c, STATES)))
         for source in ("sdpa", "explicit", "onnx"):
+            if options.quick and source == "sdpa":
+                continue  # never the fastest rival
             result.append((precision, lambda s=source, p=precision:
                            engines.openvino_rival(directory, request, p, s,
                                                   STATES, work)))
