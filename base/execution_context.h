@@ -1,10 +1,9 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
-#include <cstdint>
 
 #include "absl/status/status.h"
+#include "base/cancel_flag.h"
 #include "base/workspace.h"
 
 namespace attune {
@@ -20,12 +19,12 @@ struct ExecutionContext {
   /// Absolute steady-clock deadline; time_point::max() means none.
   std::chrono::steady_clock::time_point deadline =
       std::chrono::steady_clock::time_point::max();
-  /// Set by another thread to give up; null means cannot be cancelled.
-  const std::atomic<bool>* cancelled = nullptr;
+  /// Set by another thread to give up.
+  CancelFlag cancelled;
 
   /// Ok, Cancelled or DeadlineExceeded. Cheap enough to ask per layer.
   absl::Status CheckProgress() const {
-    if (cancelled != nullptr && cancelled->load(std::memory_order_relaxed)) {
+    if (cancelled.IsSet()) {
       return absl::CancelledError("request cancelled by the caller");
     }
     if (deadline != std::chrono::steady_clock::time_point::max() &&

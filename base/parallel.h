@@ -14,11 +14,15 @@ namespace attune {
 /// primitives inside it. Costs about 0.2 µs; may be nested.
 void RunSerial(absl::FunctionRef<void()> body);
 
-/// A bounded set of TBB workers. Idle workers sleep, they never spin.
-/// Thread-safe; destruction waits for nothing (all calls block).
+class WorkerSet;
+
+/// A share of the process's workers (worker_set.h). Idle workers sleep, nothing
+/// spins. Thread-safe; the end of the last pool of the process is also the end
+/// of the workers.
 class ThreadPool {
  public:
-  /// `threads` >= 1 counts the calling thread.
+  /// `threads` >= 1 counts the calling thread; more than the machine has cores
+  /// are counted as that many.
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -32,16 +36,11 @@ class ThreadPool {
   void ParallelFor(int64_t tasks, absl::FunctionRef<void(int64_t)> body);
 
  private:
-  struct Arena;
   int threads_;
-  std::unique_ptr<Arena> arena_;
+  std::shared_ptr<WorkerSet> workers_;  // null: the caller alone
 };
 
 /// Cores this process may use (affinity and container limits respected).
 int AvailableCores();
-
-/// Ends TBB's worker threads and waits until they are gone; for shutdown of the
-/// plugin. False when other users in the process still hold the scheduler.
-bool ShutdownWorkers();
 
 }  // namespace attune
