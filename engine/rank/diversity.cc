@@ -35,6 +35,7 @@ void Normalise(const float* x, int64_t width, float* unit) {
 }  // namespace
 
 int64_t DiversityPool(int64_t k, int64_t candidates) {
+  k = std::min(k, kMostDiversified);
   if (k >= candidates / 5) return candidates;  // and 5 k cannot overflow
   return std::min(candidates, std::max<int64_t>(5 * k, 100));
 }
@@ -43,7 +44,7 @@ void DiversifyByMmr(double diversity, int64_t k, std::span<const double> scores,
                     ConstMatrixView vectors, Workspace& workspace,
                     std::span<int32_t> order) {
   const int64_t pool = static_cast<int64_t>(order.size());
-  const int64_t places = std::min(k, pool);
+  const int64_t places = std::min({k, pool, kMostDiversified});
   if (!(diversity > 0) || places <= 1) return;
   diversity = std::min(diversity, 1.0);
   const int64_t width = vectors.cols();

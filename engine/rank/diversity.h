@@ -8,9 +8,13 @@
 
 namespace attune {
 
+/// Places that are diversified, whatever k: a list of all candidates would take
+/// O(C² D) otherwise. The places behind them go by score.
+inline constexpr int64_t kMostDiversified = 200;
+
 /// How many of the best candidates a diversified list of k is chosen from:
-/// max(5 k, 100), at most `candidates`. More would let an item far down the
-/// list in for being different only.
+/// max(5 k, 100), at most `candidates`, with k at most kMostDiversified. More
+/// would let an item far down the list in for being different only.
 int64_t DiversityPool(int64_t k, int64_t candidates);
 
 /// Maximal marginal relevance (Carbonell and Goldstein 1998): reorders a scored
@@ -30,8 +34,9 @@ int64_t DiversityPool(int64_t k, int64_t candidates);
 /// become the chosen ones; the rest follow in their old order. Scores are not
 /// changed.
 ///
-/// Time O(order.size() * k * D). Takes order.size() * (D + 4) words from
-/// `workspace` and gives them back. Deterministic.
+/// At most kMostDiversified places are chosen. Time O(order.size() * k * D).
+/// Takes order.size() * (D + 4) words from `workspace` and gives them back.
+/// Deterministic.
 void DiversifyByMmr(double diversity, int64_t k, std::span<const double> scores,
                     ConstMatrixView vectors, Workspace& workspace,
                     std::span<int32_t> order);

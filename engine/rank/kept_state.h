@@ -1,8 +1,8 @@
 #pragma once
 
 #include <cstdint>
-#include <mutex>
 
+#include "base/patient_lock.h"
 #include "engine/model/neighbour_profile.h"
 #include "engine/model/user_state.h"
 #include "features/history_profile.h"
@@ -11,11 +11,11 @@ namespace attune {
 
 /// A user's encoded history and profile between requests, with the lock that a
 /// request holds while it reads or extends them. Shared through the state
-/// cache as const; what changes is guarded by `mutex`.
+/// cache as const; what changes is guarded by `lock`.
 struct KeptState {
   explicit KeptState(const ModelConfig& config) : state(config) {}
 
-  mutable std::mutex mutex;
+  mutable PatientLock lock;
   mutable UserState state;
   /// Profile of the newest events, for the cross features; rebuilt when the
   /// stored history is another one.

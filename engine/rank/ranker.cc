@@ -68,26 +68,46 @@ absl::Status Ranker::UpdateProfile(ExecutionContext& context,
   return absl::OkStatus();
 }
 
+Ranker::Window Ranker::WindowOf(const v1::History& history,
+                                const KeptState& kept) const {
+  const int64_t stored = history.events_size();
+  const int64_t count = std::max<int64_t>(history.count(), stored);
+  Window window;
+  window.anchor = model_->config().Anchor(count);
+  // Events before the kept ones are gone; a model whose window is wider than
+  // what the database keeps sees what there is.
+  window.begin = std::max<int64_t>(0, window.anchor - (count - stored));
+  window.length = stored - window.begin;
+  const UserState& state = kept.state;
+  const bool holds =
+      state.anchor() == window.anchor && state.epoch() == history.epoch() &&
+      state.final_rows() <= std::max<int64_t>(window.length - 1, 0);
+  window.reused = holds ? state.final_rows() : 0;
+  return window;
+}
+
+int64_t Ranker::RowsToEncode(const v1::History& history,
+                             const KeptState& kept) const {
+  const Window window = WindowOf(history, kept);
+  return std::max<int64_t>(window.length, 1) - window.reused;
+}
+
 absl::Status Ranker::Begin(ExecutionContext& context, const Request& request,
                            ItemResolver& resolver, const KeptState& kept,
                            Session& session) const {
   const ModelConfig& config = model_->config();
   const v1::History& history = *request.history;
   Workspace& workspace = context.workspace;
-  const int64_t stored = history.events_size();
-  const int64_t count = std::max<int64_t>(history.count(), stored);
-  const int64_t anchor = config.Anchor(count);
-  // Events before the kept ones are gone; a model whose window is wider than
-  // what the database keeps sees what there is.
-  const int64_t begin = std::max<int64_t>(0, anchor - (count - stored));
-  const int64_t length = stored - begin;
-
+  const Window window = WindowOf(history, kept);
+  const int64_t anchor = window.anchor;
+  const int64_t begin = window.begin;
+  const int64_t length = window.length;
+  const int64_t reused = window.reused;
   UserState& state = kept.state;
-  if (state.anchor() != anchor || state.epoch() != history.epoch() ||
-      state.final_rows() > std::max<int64_t>(length - 1, 0)) {
+  if (state.final_rows() != reused || state.anchor() != anchor ||
+      state.epoch() != history.epoch()) {
     state.Reset(anchor, history.epoch());
   }
-  const int64_t reused = state.final_rows();
 
   std::span<WindowEvent> events = workspace.Allocate<WindowEvent>(length);
   for (int64_t i = 0; i < length; ++i) {
@@ -142,11 +162,18 @@ absl::Status Ranker::Begin(ExecutionContext& context, const Request& request,
   return absl::OkStatus();
 }
 
-absl::StatusOr<Ranker::Scores> Ranker::Score(
+Ranker::Scores Ranker::Match(
     ExecutionContext& context, const Session& session,
     std::span<const std::shared_ptr<const ModelItem>> items,
-    std::span<const v1::Counters* const> counters,
     const ValueFormula* formula) const {
+  Scores scores = Begun(context, session, items);
+  Finish(items, formula, scores);
+  return scores;
+}
+
+Ranker::Scores Ranker::Begun(
+    ExecutionContext& context, const Session& session,
+    std::span<const std::shared_ptr<const ModelItem>> items) const {
   const ModelConfig& config = model_->config();
   Workspace& workspace = context.workspace;
   const int64_t count = static_cast<int64_t>(items.size());
@@ -155,45 +182,65 @@ absl::StatusOr<Ranker::Scores> Ranker::Score(
   scores.x = workspace.Matrix(count, config.width);
   scores.q = workspace.Matrix(count, config.width);
   scores.match = workspace.Allocate<float>(count);
-  scores.fusion = workspace.Matrix(count, tasks);
+  scores.fusion = workspace.ZeroMatrix(count, tasks);
   scores.logits = workspace.Matrix(tasks, count);
   scores.score = workspace.Allocate<double>(count);
-  MatrixView dense = workspace.Matrix(count, config.dense_width);
-  const bool fused = config.fusion_mode != FusionMode::kNone;
   for (int64_t i = 0; i < count; ++i) {
     std::memcpy(scores.x.row(i), items[i]->x.data(),
                 sizeof(float) * config.width);
     std::memcpy(scores.q.row(i), items[i]->q.data(),
                 sizeof(float) * config.width);
-    if (fused) {
-      model_->pipeline().CandidateFeatures(
-          items[i]->features, counters[i], session.kept->profile,
-          session.request_features,
-          dense.row_span(i).first(config.dense_width -
-                                  NeighbourProfile::kWidth));
-      session.kept->neighbours.Features(
-          items[i]->id_row, dense.row_span(i).last(NeighbourProfile::kWidth));
-    }
   }
-  ATTUNE_RETURN_IF_ERROR(context.CheckProgress());
-  const Scorer& scorer = model_->scorer();
-  scorer.Match(session.user, scores.x, scores.match);
+  model_->scorer().Match(session.user, scores.x, scores.match);
   // Nothing is known of an item without a record: as far off as a cosine goes.
   for (int64_t i = 0; i < count; ++i) {
     if (!items[i]->known) scores.match[i] = -1.0f / config.temperature;
   }
-  ATTUNE_RETURN_IF_ERROR(scorer.Fuse(
-      context, session.kept->state, session.encoded, session.user,
-      {scores.x, scores.q, dense}, config.fusion_mode, scores.fusion));
-  scorer.Logits(scores.match, scores.fusion, scores.logits);
+  return scores;
+}
+
+void Ranker::Finish(std::span<const std::shared_ptr<const ModelItem>> items,
+                    const ValueFormula* formula, Scores& scores) const {
+  model_->scorer().Logits(scores.match, scores.fusion, scores.logits);
   // Nor may an unknown item look likely under another task, whose logit rests
   // on the task's base rate.
-  for (int64_t i = 0; i < count; ++i) {
+  for (size_t i = 0; i < items.size(); ++i) {
     if (items[i]->known) continue;
-    for (int64_t t = 1; t < tasks; ++t) scores.logits(t, i) = scores.match[i];
+    for (int64_t t = 1; t < scores.logits.rows(); ++t) {
+      scores.logits(t, i) = scores.match[i];
+    }
   }
   (formula != nullptr ? *formula : formula_)
       .Evaluate(scores.logits, scores.score);
+}
+
+absl::StatusOr<Ranker::Scores> Ranker::Score(
+    ExecutionContext& context, const Session& session,
+    std::span<const std::shared_ptr<const ModelItem>> items,
+    std::span<const v1::Counters* const> counters,
+    const ValueFormula* formula) const {
+  const ModelConfig& config = model_->config();
+  const int64_t count = static_cast<int64_t>(items.size());
+  ATTUNE_RETURN_IF_ERROR(context.CheckProgress());
+  Scores scores = Begun(context, session, items);
+  if (config.fusion_mode == FusionMode::kNone) {
+    Finish(items, formula, scores);
+    return scores;
+  }
+  MatrixView dense = context.workspace.Matrix(count, config.dense_width);
+  for (int64_t i = 0; i < count; ++i) {
+    model_->pipeline().CandidateFeatures(
+        items[i]->features, counters[i], session.kept->profile,
+        session.request_features,
+        dense.row_span(i).first(config.dense_width - NeighbourProfile::kWidth));
+    session.kept->neighbours.Features(
+        items[i]->id_row, dense.row_span(i).last(NeighbourProfile::kWidth));
+  }
+  ATTUNE_RETURN_IF_ERROR(context.CheckProgress());
+  ATTUNE_RETURN_IF_ERROR(model_->scorer().Fuse(
+      context, session.kept->state, session.encoded, session.user,
+      {scores.x, scores.q, dense}, config.fusion_mode, scores.fusion));
+  Finish(items, formula, scores);
   return scores;
 }
 

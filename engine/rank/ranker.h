@@ -46,6 +46,8 @@ class Ranker {
     features::UserFeatures user_features;
     features::RequestFeatures request_features;
   };
+  /// Rows that Begin() would encode, the newest included.
+  int64_t RowsToEncode(const v1::History& history, const KeptState& kept) const;
   /// Brings `kept` (locked by the caller) up to the history and the time.
   absl::Status Begin(ExecutionContext& context, const Request& request,
                      ItemResolver& resolver, const KeptState& kept,
@@ -60,7 +62,14 @@ class Ranker {
     MatrixView x;             ///< [C, D]
     MatrixView q;             ///< [C, D]
   };
-  /// counters[i] may be null. `formula` null: the model's own.
+  /// The match term alone: fusion is zero, logits and score rest on the match.
+  Scores Match(ExecutionContext& context, const Session& session,
+               std::span<const std::shared_ptr<const ModelItem>> items,
+               const ValueFormula* formula) const;
+  /// Logits and score anew from match and fusion.
+  void Finish(std::span<const std::shared_ptr<const ModelItem>> items,
+              const ValueFormula* formula, Scores& scores) const;
+  /// All of it. counters[i] may be null. `formula` null: the model's own.
   absl::StatusOr<Scores> Score(
       ExecutionContext& context, const Session& session,
       std::span<const std::shared_ptr<const ModelItem>> items,
@@ -95,6 +104,16 @@ class Ranker {
       const v1::RankRequest& request) const;
 
  private:
+  /// Where in a history the encoded window lies.
+  struct Window {
+    int64_t anchor, begin, length;
+    int64_t reused;  ///< rows of the kept state that hold
+  };
+  Window WindowOf(const v1::History& history, const KeptState& kept) const;
+  /// Vectors and match terms; no fusion, logits and score not filled in.
+  Scores Begun(ExecutionContext& context, const Session& session,
+               std::span<const std::shared_ptr<const ModelItem>> items) const;
+
   Ranker(std::shared_ptr<const Model> model, ValueFormula formula)
       : model_(std::move(model)), formula_(std::move(formula)) {}
   absl::Status UpdateProfile(ExecutionContext& context, const Request& request,

@@ -76,6 +76,17 @@ void AppendReason(const v1::Reason& reason, std::string* out) {
   out->push_back('}');
 }
 
+void AppendFiltered(const v1::Filtered& filtered, std::string* out) {
+  AppendName("filtered", out);
+  out->push_back('{');
+  AppendInteger("excluded_id", filtered.excluded_id(), out);
+  AppendInteger("unavailable", filtered.unavailable(), out);
+  AppendInteger("seen", filtered.seen(), out);
+  AppendInteger("excluded_category", filtered.excluded_category(), out);
+  AppendInteger("other_category", filtered.other_category(), out);
+  out->push_back('}');
+}
+
 }  // namespace
 
 void AppendExplanationFields(const v1::Explanation& explanation,
@@ -99,6 +110,7 @@ std::string ResponseToJson(const v1::RankResponse& response) {
   AppendInteger("history_length", response.history_length(), &out);
   AppendBoolean("warm", response.warm(), &out);
   AppendInteger("unknown_items", response.unknown_items(), &out);
+  if (response.has_filtered()) AppendFiltered(response.filtered(), &out);
   const auto append_string = [&](const std::string& text) {
     AppendJsonString(text, &out);
   };

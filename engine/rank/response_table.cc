@@ -69,6 +69,22 @@ std::string PercentText(double share) {
   return fmt::format("{:.{}f}%", percent, percent < 1 && percent > 0 ? 2 : 1);
 }
 
+/// "; left out: 3 seen, 1 unavailable"; empty where nothing was.
+std::string FilteredText(const v1::Filtered& filtered) {
+  const std::pair<uint32_t, const char*> rules[] = {
+      {filtered.seen(), "seen"},
+      {filtered.excluded_id(), "excluded"},
+      {filtered.unavailable(), "unavailable"},
+      {filtered.excluded_category(), "of an excluded category"},
+      {filtered.other_category(), "of another category"}};
+  std::string text;
+  for (const auto& [count, rule] : rules) {
+    if (count == 0) continue;
+    text += StrCat(text.empty() ? "; left out: " : ", ", count, " ", rule);
+  }
+  return text;
+}
+
 std::string Heading(const v1::RankResponse& response) {
   const uint32_t scored = response.candidates_scored();
   std::string text = StrCat(
@@ -83,6 +99,7 @@ std::string Heading(const v1::RankResponse& response) {
   if (response.unknown_items() > 0) {
     text += StrCat("; ", response.unknown_items(), " unknown");
   }
+  text += FilteredText(response.filtered());
   for (const std::string& step : response.degraded()) {
     text += StrCat("; to meet the deadline: ", step);
   }

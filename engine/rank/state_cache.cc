@@ -135,9 +135,10 @@ struct UntypedStateCache::Core {
 
   // Takes `bytes` out of the limit if they are free.
   bool TryReserve(size_t bytes) {
-    if (bytes > limit_bytes) return false;
+    const size_t limit = limit_bytes.load(kRelaxed);
+    if (bytes > limit) return false;
     size_t used = used_bytes.load(kRelaxed);
-    while (used <= limit_bytes - bytes) {
+    while (used <= limit - bytes) {
       if (used_bytes.compare_exchange_weak(used, used + bytes,
                                            std::memory_order_acq_rel)) {
         return true;
@@ -149,14 +150,14 @@ struct UntypedStateCache::Core {
   // The same, evicting until they are. False when they do not even fit alone,
   // or other threads hold the room in entries that they are about to insert.
   bool Reserve(size_t bytes) {
-    if (bytes > limit_bytes) return false;
+    if (bytes > limit_bytes.load(kRelaxed)) return false;
     while (!TryReserve(bytes)) {
       if (!EvictOldest()) return false;
     }
     return true;
   }
 
-  const size_t limit_bytes;
+  std::atomic<size_t> limit_bytes;
   const EvictFunction on_evict;
   std::vector<Shard> shards;
   std::atomic<uint64_t> clock{0};
@@ -301,6 +302,15 @@ StateCacheStats UntypedStateCache::stats() const {
   return stats;
 }
 
-size_t UntypedStateCache::limit_bytes() const { return core_->limit_bytes; }
+size_t UntypedStateCache::limit_bytes() const {
+  return core_->limit_bytes.load(kRelaxed);
+}
+
+void UntypedStateCache::SetLimit(size_t limit_bytes) {
+  core_->limit_bytes.store(limit_bytes, kRelaxed);
+  while (core_->used_bytes.load(kRelaxed) > limit_bytes) {
+    if (!core_->EvictOldest()) return;
+  }
+}
 
 }  // namespace attune

@@ -41,6 +41,7 @@ class UntypedStateCache {
   int64_t EvictAll();
   StateCacheStats stats() const;
   size_t limit_bytes() const;
+  void SetLimit(size_t limit_bytes);
 
  private:
   struct Core;
@@ -102,6 +103,8 @@ class StateCache {
 
   StateCacheStats stats() const { return cache_.stats(); }
   size_t limit_bytes() const { return cache_.limit_bytes(); }
+  /// Another limit from now on; what is above it leaves.
+  void SetLimit(size_t limit_bytes) { cache_.SetLimit(limit_bytes); }
 
  private:
   static UntypedStateCache::EvictFunction Untyped(EvictFunction on_evict) {

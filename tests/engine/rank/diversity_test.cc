@@ -156,5 +156,35 @@ TEST(DiversityPoolTest, IsFiveTimesTheListAtLeastAHundred) {
   EXPECT_EQ(DiversityPool(0, 0), 0);
 }
 
+// k = 0 asks for all candidates: their number must not be squared.
+TEST(DiversityPoolTest, IsBoundedHoweverLongTheList) {
+  EXPECT_EQ(DiversityPool(100000, 100000), 5 * kMostDiversified);
+  EXPECT_EQ(DiversityPool(2000, 100000), 5 * kMostDiversified);
+}
+
+TEST_F(DiversityTest, PlacesBehindTheBoundGoByScore) {
+  const int64_t count = 2 * kMostDiversified;
+  constexpr int64_t kWidth = 8;
+  Rng rng(3);
+  std::vector<double> scores(count);
+  std::vector<float> vectors(kWidth * count);
+  std::vector<int32_t> order(count);
+  for (float& value : vectors) {
+    value = static_cast<float>(rng.Uniform()) - 0.5f;
+  }
+  for (int64_t i = 0; i < count; ++i) {
+    scores[i] = static_cast<double>(count - i);
+    order[i] = static_cast<int32_t>(i);
+  }
+  const std::vector<int32_t> result =
+      Diversify(0.7, count, scores, vectors, order);
+  const auto bound = result.begin() + kMostDiversified;
+  EXPECT_FALSE(std::is_sorted(result.begin(), bound));
+  EXPECT_TRUE(std::is_sorted(bound, result.end()));
+  std::vector<int32_t> all = result;
+  std::sort(all.begin(), all.end());
+  EXPECT_EQ(all, order);
+}
+
 }  // namespace
 }  // namespace attune

@@ -118,5 +118,14 @@ TEST(JsonTextTest, EveryByteSurvivesOrIsReplaced) {
   }
 }
 
+TEST(ResponseJsonTest, FiltersAreCountedWhereTheyTookSomethingOut) {
+  v1::RankResponse response = Example();
+  EXPECT_FALSE(Json::parse(ResponseToJson(response)).contains("filtered"));
+  response.mutable_filtered()->set_seen(3);
+  const Json json = Json::parse(ResponseToJson(response));
+  EXPECT_EQ(json["filtered"]["seen"], 3);
+  EXPECT_EQ(json["filtered"]["unavailable"], 0);
+}
+
 }  // namespace
 }  // namespace attune

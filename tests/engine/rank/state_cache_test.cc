@@ -47,6 +47,23 @@ TEST(StateCacheTest, FindsByModelAndUser) {
   EXPECT_EQ(stats.bytes, static_cast<int64_t>(600 + 3 * kOverhead));
 }
 
+TEST(StateCacheTest, ASmallerLimitEvictsTheOldest) {
+  Cache cache(10 * (100 + kOverhead), BytesOf);
+  for (int i = 0; i < 10; ++i) {
+    cache.Put("m", std::string(1, static_cast<char>('a' + i)), Make(100, i));
+  }
+  EXPECT_EQ(cache.stats().entries, 10);
+  cache.SetLimit(3 * (100 + kOverhead));
+  EXPECT_EQ(cache.limit_bytes(), 3 * (100 + kOverhead));
+  EXPECT_EQ(cache.stats().entries, 3);
+  EXPECT_EQ(cache.Get("m", "g"), nullptr);
+  EXPECT_NE(cache.Get("m", "h"), nullptr);
+  EXPECT_NE(cache.Get("m", "j"), nullptr);
+  EXPECT_FALSE(cache.Put("m", "x", Make(4 * (100 + kOverhead))));
+  cache.SetLimit(10 * (100 + kOverhead));
+  EXPECT_TRUE(cache.Put("m", "y", Make(4 * (100 + kOverhead))));
+}
+
 TEST(StateCacheTest, ReplacingAccountsForTheNewSizeOnly) {
   Cache cache(1000 + kOverhead, BytesOf);
   cache.Put("m", "a", Make(800, 1));
