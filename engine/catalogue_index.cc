@@ -25,6 +25,15 @@ CatalogueIndex::Current(ExecutionContext& context) {
         return absl::OkStatus();
       }));
   const int64_t width = model_->config().width;
+  size_t bytes = snapshot->ids.size() * sizeof(float) * width;
+  for (const std::string& id : snapshot->ids) {
+    // A short string lies in the object itself.
+    bytes += sizeof(id) + (id.size() > 15 ? id.capacity() + 16 : 0);
+  }
+  const size_t before = size_bytes_.load();
+  if (bytes > before && memory_.admit) {
+    ATTUNE_RETURN_IF_ERROR(memory_.admit(bytes - before));
+  }
   snapshot->x.resize(snapshot->ids.size() * width);
   constexpr size_t kChunk = 1024;
   for (size_t begin = 0; begin < snapshot->ids.size(); begin += kChunk) {
@@ -39,6 +48,8 @@ CatalogueIndex::Current(ExecutionContext& context) {
     }
   }
   snapshot_ = std::move(snapshot);
+  size_bytes_ = bytes;
+  if (memory_.resized) memory_.resized();
   return snapshot_;
 }
 

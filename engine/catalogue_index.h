@@ -1,6 +1,8 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -20,9 +22,20 @@ namespace attune {
 /// when items were written. Thread-safe.
 class CatalogueIndex {
  public:
+  /// Who shares out the memory.
+  struct Memory {
+    /// Whether there is room for so many more bytes; null: always.
+    std::function<absl::Status(size_t bytes)> admit;
+    /// size_bytes() has changed; may be null.
+    std::function<void()> resized;
+  };
   CatalogueIndex(storage::Database& database,
-                 std::shared_ptr<const Model> model, ModelItems& items)
-      : database_(database), model_(std::move(model)), items_(items) {}
+                 std::shared_ptr<const Model> model, ModelItems& items,
+                 Memory memory)
+      : database_(database),
+        model_(std::move(model)),
+        items_(items),
+        memory_(std::move(memory)) {}
 
   /// The ids of the `count` items with the greatest match for u [D], best
   /// first, ties by id; `skip` (may be empty) are left out.
@@ -32,6 +45,9 @@ class CatalogueIndex {
 
   /// Marks the index as out of date.
   void Invalidate();
+
+  /// Of the index as it was built last; 0 before.
+  size_t size_bytes() const { return size_bytes_.load(); }
 
  private:
   struct Snapshot {
@@ -44,6 +60,8 @@ class CatalogueIndex {
   storage::Database& database_;
   std::shared_ptr<const Model> model_;
   ModelItems& items_;
+  const Memory memory_;
+  std::atomic<size_t> size_bytes_{0};
   std::mutex mutex_;
   std::shared_ptr<const Snapshot> snapshot_;  // null: to be built
 };

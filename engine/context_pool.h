@@ -9,7 +9,7 @@
 namespace attune {
 
 /// Warm execution contexts, one per running call: as many as ever ran at once.
-/// Thread-safe.
+/// One that a huge request has blown up is let go, not kept. Thread-safe.
 class ContextPool {
  public:
   /// Holds a context for its life.
@@ -36,10 +36,14 @@ class ContextPool {
     return context;
   }
   void Return(std::unique_ptr<ExecutionContext> context) {
+    if (context->workspace.capacity_bytes() > kMostKeptBytes) return;
     context->workspace.Reset();
     std::lock_guard<std::mutex> lock(mutex_);
     free_.push_back(std::move(context));
   }
+
+  /// Several thousand candidates of a wide model.
+  static constexpr size_t kMostKeptBytes = size_t{64} << 20;
 
   std::mutex mutex_;
   std::vector<std::unique_ptr<ExecutionContext>> free_;

@@ -1,15 +1,18 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/cancel_flag.h"
 #include "base/log.h"
+#include "engine/rank/service_plan.h"
 #include "proto/attune.pb.h"
 
 namespace attune {
@@ -22,8 +25,10 @@ struct EngineOptions {
   bool create_if_missing = false;
   /// A model directory to serve instead of the database's current model.
   std::string model_directory;
-  /// Threads that background work (embedding a catalogue) may use; a request
-  /// runs on its caller's thread.
+  /// Threads that one call may use, the caller's included: RankMany() runs that
+  /// many requests side by side, and a request with thousands of candidates is
+  /// spread over them. Beyond the caller's they belong to the process: engines
+  /// share them, and idle ones sleep. Scores do not depend on it.
   int threads = 1;
   /// One ceiling for caches, kept user states, RocksDB's block cache and two
   /// models.
@@ -32,20 +37,34 @@ struct EngineOptions {
   std::string backend;
   /// "", "f32" or "bf16"; "" is the model's own.
   std::string precision;
+  /// Rate at which ReloadModel() embeds the catalogue while requests are
+  /// served; 0: as fast as it goes.
+  int64_t publish_items_per_second = kPublishItemsPerSecond;
+  /// What requests with a deadline are planned with, instead of what they are
+  /// measured to cost: for tests.
+  std::optional<RequestCosts> planning_costs;
   LogFunction log;
+
+  static constexpr int64_t kPublishItemsPerSecond = 2000;
 };
 
 /// Per-call control that is no part of the request's meaning.
 struct CallOptions {
-  const std::atomic<bool>* cancelled = nullptr;
+  CancelFlag cancelled;
 };
+
+/// Steps that a call took to meet its deadline, as bits (service_plan.h).
+inline constexpr uint32_t kDegradedCandidates = 1;  ///< fewer were fused
+inline constexpr uint32_t kDegradedHistory = 2;     ///< shorter
+inline constexpr uint32_t kDegradedToMatch = 4;     ///< none was fused
 
 struct RankIdsOptions {
   int64_t now_ms = 0;       ///< 0: the clock
   int64_t deadline_ms = 0;  ///< budget of this call; 0: none
   std::string_view model;   ///< empty: the current one
   bool without_state = false;
-  const std::atomic<bool>* cancelled = nullptr;
+  uint32_t* degraded = nullptr;  ///< out, where not null
+  CancelFlag cancelled;
 };
 
 /// One open database with its models: the only way in for plugin, batch job,
@@ -58,8 +77,16 @@ class Engine {
 
   /// Ranks one request. InvalidArgument names the wrong field; unknown users
   /// and items are served. FailedPrecondition where no model is published.
+  /// With a deadline less may be done, see `degraded` of the response;
+  /// DeadlineExceeded where not even the least fits.
   virtual absl::StatusOr<v1::RankResponse> Rank(
       const v1::RankRequest& request, const CallOptions& options = {}) = 0;
+
+  /// Ranks many requests; result i is request i's. Those that are not begun
+  /// when the flag is set are Cancelled.
+  virtual std::vector<absl::StatusOr<v1::RankResponse>> RankMany(
+      std::span<const v1::RankRequest* const> requests,
+      const CallOptions& options = {}) = 0;
 
   /// Scores of candidate_ids, in their order, as Rank's `score`; NaN for items
   /// that the default policy's availability filter takes out. scores.size()
@@ -89,11 +116,20 @@ class Engine {
                                     std::string_view model = {}) = 0;
 
   /// Loads, checks (manifest, golden requests) and publishes a model directory:
-  /// embeds the catalogue, then switches atomically; requests are answered by
-  /// the old version until then. Blocks until switched. The old version is kept
-  /// for RollbackModel().
+  /// embeds the catalogue at the options' rate, then switches atomically;
+  /// requests are answered by the old version until then. Blocks until
+  /// switched; a second call waits for the first. The old version is kept for
+  /// RollbackModel(). Cancelled when ended by CancelReload() or
+  /// PrepareClose(): the old version stays, and what was embedded is kept for
+  /// the next try.
   virtual absl::Status ReloadModel(const std::string& directory) = 0;
+  /// FailedPrecondition without an earlier model, and during a ReloadModel().
   virtual absl::Status RollbackModel() = 0;
+  /// Ends the ReloadModel() calls that run now, at once.
+  virtual absl::Status CancelReload() { return absl::OkStatus(); }
+  /// Ends, at once, calls that may take minutes (ReloadModel), now and later,
+  /// so that the others are soon done and the engine can be destroyed.
+  virtual void PrepareClose() {}
 
   /// Follower: sees what the owner wrote so far.
   virtual absl::Status Refresh() = 0;

@@ -68,6 +68,10 @@ std::string EngineStats::Json(const Sources& sources) const {
       {"candidates_scored", candidates_.load()},
       {"user_states", CacheJson(sources.states)},
       {"item_vectors", CacheJson(sources.items)},
+      {"memory",
+       {{"limit_bytes", sources.memory_limit_bytes},
+        {"models_bytes", sources.models_bytes},
+        {"user_states_limit_bytes", sources.user_states_limit_bytes}}},
       {"storage",
        {{"items", sources.storage.items},
         {"users", sources.storage.users},
@@ -94,6 +98,7 @@ std::string EngineStats::Prometheus(const Sources& sources) const {
   Metric(text, "attune_item_vector_misses_total", "counter",
          sources.items.misses);
   Metric(text, "attune_item_vector_bytes", "gauge", sources.items.bytes);
+  Metric(text, "attune_models_bytes", "gauge", sources.models_bytes);
   Metric(text, "attune_items", "gauge", sources.storage.items);
   Metric(text, "attune_users", "gauge", sources.storage.users);
   Metric(text, "attune_events", "gauge", sources.storage.events);

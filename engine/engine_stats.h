@@ -25,6 +25,9 @@ class EngineStats {
     StateCacheStats states;
     StateCacheStats items;
     storage::Statistics storage;
+    int64_t memory_limit_bytes = 0;
+    int64_t models_bytes = 0;  ///< with their indexes; two models at least
+    int64_t user_states_limit_bytes = 0;
   };
   /// One JSON object; units are in the names.
   std::string Json(const Sources& sources) const;

@@ -17,6 +17,14 @@ uint64_t RecordHash(const v1::Item& record) {
   return features::HashBytes(record.SerializeAsString());
 }
 
+/// Whether a stored row was made of this record; its vector follows the hash.
+bool IsRowOf(std::string_view bytes, const v1::Item& record) {
+  uint64_t hash = 0;
+  if (bytes.size() < sizeof(hash)) return false;
+  std::memcpy(&hash, bytes.data(), sizeof(hash));
+  return hash == RecordHash(record);
+}
+
 std::string StoredRow(const v1::Item& record, const ModelItem& item) {
   const uint64_t hash = RecordHash(record);
   std::string bytes(sizeof(hash), '\0');
@@ -76,13 +84,10 @@ absl::Status ModelItems::ResolveRows(
   ATTUNE_RETURN_IF_ERROR(database_.MultiGetItemVectors(
       version, missing, [&](size_t i, std::string_view bytes) {
         const size_t place = places[i];
-        uint64_t hash = 0;
-        if (bytes.size() < sizeof(hash)) return;
-        std::memcpy(&hash, bytes.data(), sizeof(hash));
-        if (hash != RecordHash(*rows[place]->item)) return;
-        auto item =
-            ModelItem::Parse(bytes.substr(sizeof(hash)), model_->config().width,
-                             model_->pipeline(), model_->IdRow(missing[i]));
+        if (!IsRowOf(bytes, *rows[place]->item)) return;
+        auto item = ModelItem::Parse(bytes.substr(sizeof(uint64_t)),
+                                     model_->config().width, model_->pipeline(),
+                                     model_->IdRow(missing[i]));
         // A damaged row is made again from its record.
         if (item.ok()) keep(place, *std::move(item));
       }));
@@ -108,14 +113,45 @@ absl::Status ModelItems::ResolveRows(
   return database_.Write(std::move(group));
 }
 
+bool ModelItems::StoredVector::Holds(const v1::Item& record) const {
+  return IsRowOf(bytes, record);
+}
+
+absl::StatusOr<std::vector<const v1::Item*>> ModelItems::Missing(
+    std::span<const v1::Item* const> records) const {
+  std::vector<std::string_view> ids;
+  for (const v1::Item* record : records) ids.push_back(record->item_id());
+  std::vector<bool> found(records.size(), false);
+  ATTUNE_RETURN_IF_ERROR(database_.MultiGetItemVectors(
+      model_->version(), ids, [&](size_t i, std::string_view bytes) {
+        found[i] = IsRowOf(bytes, *records[i]);
+      }));
+  std::vector<const v1::Item*> missing;
+  for (size_t i = 0; i < records.size(); ++i) {
+    if (!found[i]) missing.push_back(records[i]);
+  }
+  return missing;
+}
+
+absl::Status ModelItems::Embed(ExecutionContext& context,
+                               std::span<const v1::Item* const> records,
+                               std::vector<StoredVector>* vectors) const {
+  ATTUNE_ASSIGN_OR_RETURN(auto rows, model_->EncodeItems(context, records));
+  for (size_t i = 0; i < records.size(); ++i) {
+    vectors->push_back(
+        {records[i]->item_id(), StoredRow(*records[i], *rows[i])});
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ModelItems::EmbedInto(ExecutionContext& context,
                                    std::span<const v1::Item* const> records,
                                    storage::WriteGroup* group) const {
-  ATTUNE_ASSIGN_OR_RETURN(auto rows, model_->EncodeItems(context, records));
-  for (size_t i = 0; i < records.size(); ++i) {
+  std::vector<StoredVector> vectors;
+  ATTUNE_RETURN_IF_ERROR(Embed(context, records, &vectors));
+  for (const StoredVector& vector : vectors) {
     ATTUNE_RETURN_IF_ERROR(
-        group->PutItemVector(model_->version(), records[i]->item_id(),
-                             StoredRow(*records[i], *rows[i])));
+        group->PutItemVector(model_->version(), vector.item_id, vector.bytes));
   }
   return absl::OkStatus();
 }

@@ -1,13 +1,13 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
-#include <shared_mutex>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "engine/model/model.h"
 #include "engine/rank/item_resolver.h"
 #include "engine/rank/state_cache.h"
@@ -35,12 +35,27 @@ class ModelItems final : public ItemResolver {
       std::span<const std::shared_ptr<const storage::ItemRow>> rows,
       std::span<std::shared_ptr<const ModelItem>> items);
 
-  /// Embeds records and adds their rows to `group`; for writers and publish.
+  /// A vector as it is stored, with the record it was made of.
+  struct StoredVector {
+    std::string item_id;
+    std::string bytes;
+    /// Whether `record` is the one it was made of.
+    bool Holds(const v1::Item& record) const;
+  };
+  /// Those records that have no stored vector, or one of an older record.
+  absl::StatusOr<std::vector<const v1::Item*>> Missing(
+      std::span<const v1::Item* const> records) const;
+  /// Embeds records; one vector each, in their order.
+  absl::Status Embed(ExecutionContext& context,
+                     std::span<const v1::Item* const> records,
+                     std::vector<StoredVector>* vectors) const;
+  /// Embeds records and adds their rows to `group`; for writers.
   absl::Status EmbedInto(ExecutionContext& context,
                          std::span<const v1::Item* const> records,
                          storage::WriteGroup* group) const;
 
   StateCacheStats cache_stats() const { return cache_.stats(); }
+  void SetCacheLimit(size_t bytes) { cache_.SetLimit(bytes); }
 
  private:
   struct Entry {

@@ -1,13 +1,14 @@
 #include "engine/model_registry.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <system_error>
 #include <utility>
 
-#include "base/parallel.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "engine/catalogue_embedder.h"
 #include "engine/io/model_directory.h"
 
 namespace attune {
@@ -15,10 +16,6 @@ namespace {
 
 constexpr std::string_view kCurrentKey = "model.current";
 constexpr std::string_view kPreviousKey = "model.previous";
-/// Items embedded per step of a publication; writers wait for one step at most
-/// (a few milliseconds).
-constexpr size_t kEmbedBatch = 64;
-
 absl::Status CopyDirectory(const std::string& from, const std::string& to) {
   std::error_code error;
   std::filesystem::create_directories(std::filesystem::path(to).parent_path(),
@@ -58,8 +55,50 @@ std::string ModelRegistry::DirectoryOf(std::string_view version) const {
 absl::StatusOr<std::shared_ptr<ServedModel>> ModelRegistry::Load(
     const std::string& directory) {
   ATTUNE_ASSIGN_OR_RETURN(auto model, Model::Load(directory, options_.model));
-  return ServedModel::Create(std::move(model), database_,
-                             options_.item_cache_bytes);
+  CatalogueIndex::Memory memory;
+  memory.admit = [this](size_t bytes) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return MakeRoom(bytes);
+  };
+  memory.resized = [this] { Resize(); };
+  return ServedModel::Create(
+      std::move(model), database_,
+      options_.memory.item_bytes_per_model(2 * model->size_bytes()),
+      std::move(memory));
+}
+
+size_t ModelRegistry::ModelBytes(size_t added) const {
+  size_t bytes = added, largest = added, index = 0;
+  for (const auto& served : LiveModels()) {
+    bytes += served->size_bytes();
+    largest = std::max(largest, served->model().size_bytes());
+    index = std::max(index, served->index().size_bytes());
+  }
+  // Room for the next model is kept, so that it can be published.
+  return std::max(bytes, 2 * largest + index);
+}
+
+absl::Status ModelRegistry::MakeRoom(size_t bytes) {
+  while (true) {
+    absl::Status status = options_.memory.CheckModels(ModelBytes(bytes));
+    if (status.ok()) return status;
+    if (!named_.empty()) {
+      named_.erase(named_.begin());
+    } else if (previous_ != nullptr) {
+      previous_ = nullptr;
+    } else {
+      return status;
+    }
+  }
+}
+
+void ModelRegistry::Resize() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const size_t bytes = ModelBytes(0);
+  for (const auto& served : LiveModels()) {
+    served->items().SetCacheLimit(options_.memory.item_bytes_per_model(bytes));
+  }
+  if (options_.resized) options_.resized(bytes);
 }
 
 absl::Status ModelRegistry::LoadCurrent() {
@@ -72,18 +111,23 @@ absl::Status ModelRegistry::LoadCurrent() {
       return absl::OkStatus();
     }
   }
-  ATTUNE_ASSIGN_OR_RETURN(auto served, Load(DirectoryOf(*current)));
-  std::lock_guard<std::mutex> lock(mutex_);
-  previous_ = std::move(current_);
-  current_ = std::move(served);
+  return Adopt(DirectoryOf(*current));
+}
+
+absl::Status ModelRegistry::Adopt(const std::string& directory) {
+  ATTUNE_ASSIGN_OR_RETURN(auto served, Load(directory));
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    ATTUNE_RETURN_IF_ERROR(MakeRoom(served->size_bytes()));
+    if (current_ != nullptr) previous_ = std::move(current_);
+    current_ = std::move(served);
+  }
+  Resize();
   return absl::OkStatus();
 }
 
 absl::Status ModelRegistry::ServeDirectory(const std::string& directory) {
-  ATTUNE_ASSIGN_OR_RETURN(auto served, Load(directory));
-  std::lock_guard<std::mutex> lock(mutex_);
-  current_ = std::move(served);
-  return absl::OkStatus();
+  return Adopt(directory);
 }
 
 std::shared_ptr<ServedModel> ModelRegistry::current() const {
@@ -93,6 +137,10 @@ std::shared_ptr<ServedModel> ModelRegistry::current() const {
 
 std::vector<std::shared_ptr<ServedModel>> ModelRegistry::live() const {
   std::lock_guard<std::mutex> lock(mutex_);
+  return LiveModels();
+}
+
+std::vector<std::shared_ptr<ServedModel>> ModelRegistry::LiveModels() const {
   std::vector<std::shared_ptr<ServedModel>> models = named_;
   for (const auto& model : {current_, previous_, pending_}) {
     if (model != nullptr) models.push_back(model);
@@ -122,42 +170,17 @@ absl::StatusOr<std::shared_ptr<ServedModel>> ModelRegistry::Get(
         "no model \"", version, "\" in database \"", database_.path(), "\""));
   }
   ATTUNE_ASSIGN_OR_RETURN(auto served, Load(DirectoryOf(version)));
-  std::lock_guard<std::mutex> lock(mutex_);
-  named_.push_back(served);
-  return served;
-}
-
-absl::Status ModelRegistry::EmbedCatalogue(ServedModel& served,
-                                           std::mutex& write_mutex) {
-  std::vector<std::string> ids;
-  ATTUNE_RETURN_IF_ERROR(
-      database_.ForEachItem([&](const v1::Item& item) -> absl::Status {
-        ids.push_back(item.item_id());
-        return absl::OkStatus();
-      }));
-  ExecutionContext context;
-  for (size_t begin = 0; begin < ids.size(); begin += kEmbedBatch) {
-    std::lock_guard<std::mutex> lock(write_mutex);
-    const size_t count = std::min(kEmbedBatch, ids.size() - begin);
-    std::vector<std::string_view> batch(ids.begin() + begin,
-                                        ids.begin() + begin + count);
-    // Read under the lock: these are the newest records.
-    std::vector<std::shared_ptr<const storage::ItemRow>> rows(count);
-    ATTUNE_RETURN_IF_ERROR(database_.MultiGetItems(batch, rows));
-    std::vector<const v1::Item*> records;
-    for (const auto& row : rows) {
-      if (row->item != nullptr) records.push_back(row->item.get());
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    // Another request may have loaded it meanwhile.
+    for (const auto& model : LiveModels()) {
+      if (model->version() == version) return model;
     }
-    storage::WriteGroup group;
-    absl::Status status;
-    RunSerial([&] {
-      context.workspace.Reset();
-      status = served.items().EmbedInto(context, records, &group);
-    });
-    ATTUNE_RETURN_IF_ERROR(status);
-    ATTUNE_RETURN_IF_ERROR(database_.Write(std::move(group)));
+    ATTUNE_RETURN_IF_ERROR(MakeRoom(served->size_bytes()));
+    named_.push_back(served);
   }
-  return absl::OkStatus();
+  Resize();
+  return served;
 }
 
 absl::Status ModelRegistry::Publish(const std::string& directory,
@@ -166,6 +189,11 @@ absl::Status ModelRegistry::Publish(const std::string& directory,
     return absl::FailedPreconditionError(
         "this engine follows another process: publish through the owner");
   }
+  EmbedOptions embed;
+  embed.items_per_second = options_.publish_items_per_second;
+  embed.gate = &gate_;
+  embed.ticket = gate_.Enter();
+  embed.write_mutex = &write_mutex;
   std::lock_guard<std::mutex> publishing(publish_mutex_);
   ATTUNE_ASSIGN_OR_RETURN(ModelManifest manifest,
                           VerifyModelDirectory(directory));
@@ -179,26 +207,51 @@ absl::Status ModelRegistry::Publish(const std::string& directory,
     if (!known) std::filesystem::remove_all(home, error);
     return loaded.status();
   }
-  std::shared_ptr<ServedModel> served = *std::move(loaded);
+  const std::shared_ptr<ServedModel> served = *std::move(loaded);
+  absl::Status status;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    pending_ = served;  // from here on writers embed for it too
+    status = MakeRoom(served->size_bytes());
+    if (status.ok()) pending_ = served;  // from now on writers embed for it too
   }
-  absl::Status embedded = EmbedCatalogue(*served, write_mutex);
-  std::lock_guard<std::mutex> lock(mutex_);
-  pending_ = nullptr;
-  ATTUNE_RETURN_IF_ERROR(embedded);
+  if (!status.ok()) {
+    if (!known) std::filesystem::remove_all(home, error);
+    return status;
+  }
+  Resize();
+  Log(options_.log, LogLevel::kInfo,
+      StrCat("model ", served->version(), ": embedding the catalogue",
+             embed.items_per_second > 0
+                 ? StrCat(", at most ", embed.items_per_second,
+                          " items per second")
+                 : ""));
+  status = EmbedCatalogue(database_, *served, embed);
+  if (status.ok()) status = MakeCurrent(served);
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    pending_ = nullptr;
+  }
+  Resize();
+  return status;
+}
+
+absl::Status ModelRegistry::MakeCurrent(std::shared_ptr<ServedModel> served) {
+  const std::shared_ptr<ServedModel> before = current();
+  const bool changed =
+      before != nullptr && before->version() != served->version();
   storage::WriteGroup group;
-  if (current_ != nullptr && current_->version() != served->version()) {
-    ATTUNE_RETURN_IF_ERROR(group.PutMeta(kPreviousKey, current_->version()));
+  if (changed) {
+    ATTUNE_RETURN_IF_ERROR(group.PutMeta(kPreviousKey, before->version()));
   }
   ATTUNE_RETURN_IF_ERROR(group.PutMeta(kCurrentKey, served->version()));
+  // Not under mutex_: requests would wait for the disk.
   ATTUNE_RETURN_IF_ERROR(
       database_.Write(std::move(group), storage::WriteOptions{true}));
-  if (current_ != nullptr && current_->version() != served->version()) {
-    previous_ = std::move(current_);
-  }
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (changed) previous_ = std::move(current_);
   current_ = std::move(served);
+  Log(options_.log, LogLevel::kInfo,
+      StrCat("model ", current_->version(), " is the current one"));
   return absl::OkStatus();
 }
 
@@ -207,7 +260,11 @@ absl::Status ModelRegistry::Rollback() {
     return absl::FailedPreconditionError(
         "this engine follows another process: roll back through the owner");
   }
-  std::lock_guard<std::mutex> publishing(publish_mutex_);
+  std::unique_lock<std::mutex> publishing(publish_mutex_, std::try_to_lock);
+  if (!publishing.owns_lock()) {
+    return absl::FailedPreconditionError(
+        "a model is being published: wait for it or cancel it first");
+  }
   std::shared_ptr<ServedModel> back;
   {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -221,17 +278,11 @@ absl::Status ModelRegistry::Rollback() {
           "there is no earlier model to go back to");
     }
     ATTUNE_ASSIGN_OR_RETURN(back, Load(DirectoryOf(*version)));
+    std::lock_guard<std::mutex> lock(mutex_);
+    ATTUNE_RETURN_IF_ERROR(MakeRoom(back->size_bytes()));
   }
-  std::lock_guard<std::mutex> lock(mutex_);
-  storage::WriteGroup group;
-  ATTUNE_RETURN_IF_ERROR(group.PutMeta(kCurrentKey, back->version()));
-  if (current_ != nullptr) {
-    ATTUNE_RETURN_IF_ERROR(group.PutMeta(kPreviousKey, current_->version()));
-  }
-  ATTUNE_RETURN_IF_ERROR(
-      database_.Write(std::move(group), storage::WriteOptions{true}));
-  previous_ = std::move(current_);
-  current_ = std::move(back);
+  ATTUNE_RETURN_IF_ERROR(MakeCurrent(std::move(back)));
+  Resize();
   return absl::OkStatus();
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
-#include <atomic>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -9,6 +10,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/log.h"
+#include "engine/memory_budget.h"
+#include "engine/publish_pacer.h"
 #include "engine/served_model.h"
 #include "storage/database.h"
 
@@ -17,12 +21,18 @@ namespace attune {
 /// The models of one database: the current one, the one before it (for
 /// rollback), and others that a request names. Published models are copied to
 /// `<database>/models/<version>` and named by meta rows, so that followers and
-/// the next process find them. Thread-safe.
+/// the next process find them. Keeps within the memory budget. Thread-safe.
 class ModelRegistry {
  public:
   struct Options {
     Model::Options model;
-    size_t item_cache_bytes = size_t{128} << 20;
+    MemoryBudget memory{size_t{1} << 30};
+    /// Told what models and indexes take now, for two models at least; for the
+    /// other caches' limits.
+    std::function<void(size_t model_bytes)> resized;
+    /// Of a publication; 0: no limit.
+    int64_t publish_items_per_second = 0;
+    LogFunction log;
   };
   ModelRegistry(storage::Database& database, Options options);
 
@@ -40,22 +50,46 @@ class ModelRegistry {
   /// Those in memory whose items must be kept up to date by writers.
   std::vector<std::shared_ptr<ServedModel>> live() const;
 
-  /// Copies, loads and checks a model directory, embeds the catalogue in
-  /// batches under `write_mutex` (so that no writer's newer row is
-  /// overwritten), then switches atomically.
+  /// What models and their indexes take, room for two models at least.
+  size_t size_bytes() const {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return ModelBytes(0);
+  }
+
+  /// Copies, loads and checks a model directory, embeds the catalogue at the
+  /// options' rate beside writers (who hold `write_mutex`) and requests, then
+  /// switches atomically. One at a time; a second call waits.
   absl::Status Publish(const std::string& directory, std::mutex& write_mutex);
+  /// Back to the model before. FailedPrecondition while one is published.
   absl::Status Rollback();
+  /// Ends the running publications with Cancelled; what is current stays.
+  void CancelPublish() { gate_.Cancel(); }
+  /// Ends the running publications and refuses later ones.
+  void Close() { gate_.Close(); }
 
  private:
   absl::StatusOr<std::shared_ptr<ServedModel>> Load(
       const std::string& directory);
-  absl::Status EmbedCatalogue(ServedModel& served, std::mutex& write_mutex);
+  /// The model of a directory becomes the current one in memory.
+  absl::Status Adopt(const std::string& directory);
+  absl::Status MakeCurrent(std::shared_ptr<ServedModel> served);
+  /// Room for `bytes` more of models and indexes: models that requests named,
+  /// then the one for rollback, are let go. ResourceExhausted where that does
+  /// not suffice. mutex_ is held.
+  absl::Status MakeRoom(size_t bytes);
+  /// What models and indexes take with `added` bytes more; two models at least.
+  /// mutex_ is held.
+  size_t ModelBytes(size_t added) const;
+  /// Shares out the memory anew. mutex_ is not held.
+  void Resize();
+  std::vector<std::shared_ptr<ServedModel>> LiveModels() const;  // held
   std::string DirectoryOf(std::string_view version) const;
 
   storage::Database& database_;
   const Options options_;
-  std::mutex publish_mutex_;  // one publication at a time
-  mutable std::mutex mutex_;  // guards what follows
+  PublishGate gate_;
+  std::mutex publish_mutex_;  // one publication or rollback at a time
+  mutable std::mutex mutex_;  // guards what follows; never held for long
   std::shared_ptr<ServedModel> current_, previous_, pending_;
   std::vector<std::shared_ptr<ServedModel>> named_;
 };

@@ -66,6 +66,7 @@ const std::vector<Field>& Fields() {
       Plain("fusion_weight", &ModelConfig::fusion_weight),
       Plain("precision", &ModelConfig::precision),
       Plain("dense_width", &ModelConfig::dense_width),
+      Plain("dense_names", &ModelConfig::dense_names),
       Plain("item_count", &ModelConfig::item_count),
   };
   return *fields;

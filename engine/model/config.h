@@ -46,6 +46,9 @@ struct ModelConfig {
   std::string precision = "f32";
 
   int dense_width = 0;  ///< of the features per candidate
+  /// Of the pipeline's features, in their order, as the trainer's build had
+  /// them: another build may compute others. Empty in models of before.
+  std::vector<std::string> dense_names;
   int user_buckets = 1024;
   int64_t item_count = 0;  ///< rows of the id table
 

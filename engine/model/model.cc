@@ -59,6 +59,24 @@ std::vector<std::string> SplitLines(std::string_view text) {
   return lines;
 }
 
+/// Weights are meant for the features that the trainer's build computed.
+absl::Status CheckFeatures(const ModelConfig& config,
+                           const features::Pipeline& pipeline) {
+  const std::vector<std::string>& want = config.dense_names;
+  const std::vector<std::string>& have = pipeline.dense_names();
+  if (want.empty() || want == have) return absl::OkStatus();
+  const auto name = [](const std::vector<std::string>& names, size_t i) {
+    return i < names.size() ? StrCat("\"", names[i], "\"")
+                            : std::string("missing");
+  };
+  size_t i = 0;
+  while (i < want.size() && i < have.size() && want[i] == have[i]) ++i;
+  return absl::FailedPreconditionError(
+      StrCat(kConfigFile, ": feature ", i, " of the model is ", name(want, i),
+             ", of this program ", name(have, i),
+             ": the model was made by another version; train it again"));
+}
+
 absl::Status CheckVocabulary(const ModelConfig& config, size_t item_ids,
                              const features::Pipeline& pipeline) {
   if (static_cast<size_t>(config.item_count) != item_ids) {
@@ -66,6 +84,7 @@ absl::Status CheckVocabulary(const ModelConfig& config, size_t item_ids,
                                       " item ids, config expects ",
                                       config.item_count));
   }
+  ATTUNE_RETURN_IF_ERROR(CheckFeatures(config, pipeline));
   const int dense_width = pipeline.dense_width() + NeighbourProfile::kWidth;
   if (dense_width != config.dense_width) {
     return absl::DataLossError(StrCat(kPipelineFile, ": dense width ",
@@ -90,8 +109,12 @@ absl::StatusOr<std::string> Model::Save(const Parts& parts,
                                         const std::string& directory) {
   ATTUNE_ASSIGN_OR_RETURN(auto staged, StagedDirectory::Create(directory));
   const std::string base = staged->path() + "/";
-  ATTUNE_RETURN_IF_ERROR(
-      WriteTextFile(base + kConfigFile, parts.config.ToJson()));
+  ModelConfig config = parts.config;
+  ATTUNE_ASSIGN_OR_RETURN(
+      const features::Pipeline pipeline,
+      features::Pipeline::FromJson(parts.pipeline_json, kPipelineFile));
+  config.dense_names = pipeline.dense_names();
+  ATTUNE_RETURN_IF_ERROR(WriteTextFile(base + kConfigFile, config.ToJson()));
   ATTUNE_RETURN_IF_ERROR(WriteTextFile(base + kSchemaFile, parts.schema_json));
   ATTUNE_RETURN_IF_ERROR(
       WriteTextFile(base + kPipelineFile, parts.pipeline_json));
@@ -195,9 +218,16 @@ absl::StatusOr<std::shared_ptr<const Model>> Model::Create(
 }
 
 size_t Model::size_bytes() const {
-  // Values once as loaded and once packed by the back-end.
-  return 2 * sizeof(float) * parts_.values.size() +
-         parts_.pipeline_json.size() * 3 + parts_.item_ids.size() * 96;
+  // Values once as loaded and once packed by the back-end; neighbours and
+  // pipeline once as text and once as tables; an id in two places.
+  size_t bytes = 2 * sizeof(float) * parts_.values.size() +
+                 3 * parts_.pipeline_json.size() +
+                 2 * parts_.neighbours.size() + parts_.golden.size() +
+                 parts_.report_json.size() + parts_.schema_json.size();
+  for (const std::string& id : parts_.item_ids) {
+    bytes += 2 * (sizeof(id) + (id.size() > 15 ? id.capacity() + 16 : 0)) + 16;
+  }
+  return bytes;
 }
 
 int32_t Model::IdRow(std::string_view item_id) const {

@@ -68,6 +68,18 @@ class FakeEngine : public Engine {
     return response;
   }
 
+  std::vector<absl::StatusOr<v1::RankResponse>> RankMany(
+      std::span<const v1::RankRequest* const> requests,
+      const CallOptions& options) override {
+    std::vector<absl::StatusOr<v1::RankResponse>> responses;
+    for (const v1::RankRequest* request : requests) {
+      responses.push_back(options.cancelled.IsSet()
+                              ? absl::CancelledError("cancelled")
+                              : Rank(*request, options));
+    }
+    return responses;
+  }
+
   absl::Status RankIds(std::string_view, std::span<const std::string_view>,
                        std::span<float>, const RankIdsOptions&) override {
     return Refused();

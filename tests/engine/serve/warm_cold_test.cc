@@ -1,29 +1,17 @@
 // A warm score equals a cold score, whatever happened in between.
-#include <gtest/gtest.h>
-
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "base/rng.h"
-#include "tests/engine/serve/trained_shop.h"
+#include "tests/engine/serve/shop_test.h"
 
 namespace attune {
 namespace {
 
-class WarmColdTest : public ::testing::Test {
+class WarmColdTest : public ShopTest {
  protected:
-  static void SetUpTestSuite() {
-    auto shop = TrainedShop::Create();
-    ASSERT_TRUE(shop.ok()) << shop.status();
-    shop_ = shop->release();
-  }
-  static void TearDownTestSuite() {
-    delete shop_;
-    shop_ = nullptr;
-  }
-
   static std::vector<float> Scores(Engine& engine, const std::string& user,
                                    const std::vector<std::string>& ids,
                                    int64_t now_ms, bool without_state) {
@@ -42,8 +30,8 @@ class WarmColdTest : public ::testing::Test {
   /// difference between a warm and a cold score.
   static double Interleave(const std::string& precision, int operations,
                            uint64_t seed) {
-    // A quarter of the limit holds states of about 260 KB each: three users.
-    auto opened = shop_->Open(precision, size_t{4} << 20);
+    // What the models leave of the limit holds the states of a few users only.
+    auto opened = shop()->Open(precision, size_t{8} << 20);
     EXPECT_TRUE(opened.ok()) << opened.status();
     Engine& engine = **opened;
     Rng rng(seed);
@@ -71,7 +59,7 @@ class WarmColdTest : public ::testing::Test {
       } else if (what < 350) {
         status = engine.DeleteUserEvents(user);
       } else if (what < 353) {
-        status = engine.ReloadModel(shop_->model(static_cast<int>(i % 2)));
+        status = engine.ReloadModel(shop()->model(static_cast<int>(i % 2)));
       } else if (what < 355) {
         status = engine.RollbackModel();
         if (absl::IsFailedPrecondition(status)) status = absl::OkStatus();
@@ -103,11 +91,7 @@ class WarmColdTest : public ::testing::Test {
     EXPECT_GT(stats["user_states"]["evictions"].get<int>(), operations / 100);
     return worst;
   }
-
-  static TrainedShop* shop_;
 };
-
-TrainedShop* WarmColdTest::shop_ = nullptr;
 
 TEST_F(WarmColdTest, TenThousandInterleavingsF32) {
   EXPECT_LE(Interleave("f32", 10000, 1), 1e-5);
@@ -121,7 +105,7 @@ TEST_F(WarmColdTest, InterleavingsBf16) {
 }
 
 TEST_F(WarmColdTest, AScoreDoesNotDependOnTheCompany) {
-  auto engine = shop_->Open();
+  auto engine = shop()->Open();
   ASSERT_TRUE(engine.ok()) << engine.status();
   std::vector<std::string> all;
   for (int i = 0; i < TrainedShop::kItems; ++i) {
@@ -148,7 +132,7 @@ TEST_F(WarmColdTest, AScoreDoesNotDependOnTheCompany) {
 }
 
 TEST_F(WarmColdTest, UnknownUsersAndItemsAreServed) {
-  auto engine = shop_->Open();
+  auto engine = shop()->Open();
   ASSERT_TRUE(engine.ok()) << engine.status();
   const std::vector<float> scores =
       Scores(**engine, "nobody", {"item1", "no such item", "item2"},

@@ -1,0 +1,274 @@
+// Answering requests.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "base/status_macros.h"
+#include "base/strings.h"
+#include "engine/engine_impl.h"
+#include "engine/rank/diversity.h"
+#include "engine/rank/filters.h"
+#include "engine/rank/top_k.h"
+#include "engine/request_checks.h"
+
+namespace attune {
+namespace {
+
+constexpr int64_t kRetrieve = 1000;  // candidates where a request names none
+
+void ReportFilters(const FilterCounts& counts, v1::RankResponse& response) {
+  const int64_t out = counts.excluded_id + counts.unavailable + counts.seen +
+                      counts.excluded_category + counts.other_category;
+  if (out == 0) return;
+  v1::Filtered& filtered = *response.mutable_filtered();
+  filtered.set_excluded_id(static_cast<uint32_t>(counts.excluded_id));
+  filtered.set_unavailable(static_cast<uint32_t>(counts.unavailable));
+  filtered.set_seen(static_cast<uint32_t>(counts.seen));
+  filtered.set_excluded_category(
+      static_cast<uint32_t>(counts.excluded_category));
+  filtered.set_other_category(static_cast<uint32_t>(counts.other_category));
+}
+
+}  // namespace
+
+absl::StatusOr<v1::RankResponse> EngineImpl::Rank(
+    const v1::RankRequest& request, const CallOptions& options) {
+  const int64_t start = MonotonicNs();
+  ATTUNE_RETURN_IF_ERROR(CheckRequest(request));
+  RefreshIfDue();
+  ATTUNE_ASSIGN_OR_RETURN(auto served, models_->Get(request.model()));
+  v1::RankResponse response;
+  const int64_t now_ms = Now(request.now_ms());
+  absl::Status status = WithContext(
+      request.deadline_ms(), options.cancelled, [&](ExecutionContext& context) {
+        return RankInto(context, *served, request, now_ms, response);
+      });
+  stats_.RecordRequest(MonotonicNs() - start, response.candidates_scored(),
+                       response.warm(), status);
+  ATTUNE_RETURN_IF_ERROR(status);
+  return response;
+}
+
+std::vector<absl::StatusOr<v1::RankResponse>> EngineImpl::RankMany(
+    std::span<const v1::RankRequest* const> requests,
+    const CallOptions& options) {
+  std::vector<absl::StatusOr<v1::RankResponse>> responses(requests.size());
+  threads_.ParallelFor(static_cast<int64_t>(requests.size()), [&](int64_t i) {
+    responses[i] = options.cancelled.IsSet()
+                       ? absl::CancelledError("request cancelled by the caller")
+                       : Rank(*requests[i], options);
+  });
+  return responses;
+}
+
+absl::StatusOr<absl::flat_hash_set<std::string>> EngineImpl::SeenItems(
+    const v1::RankRequest& request, const v1::History& history) {
+  absl::flat_hash_set<std::string> seen;
+  if (!request.policy().exclude_seen()) return seen;
+  // The history keeps the newest events; the log has them all.
+  for (const v1::HistoryEvent& event : history.events()) {
+    seen.insert(event.item_id());
+  }
+  if (!request.has_inline_history() && !request.user_id().empty() &&
+      history.count() > history.events_size()) {
+    ATTUNE_RETURN_IF_ERROR(database_->ForEachUserEvent(
+        request.user_id(), [&](const v1::Event& event) -> absl::Status {
+          if (event.action() != "impression" || event.followed_size() > 0) {
+            seen.insert(event.item_id());
+          }
+          return absl::OkStatus();
+        }));
+  }
+  return seen;
+}
+
+absl::Status EngineImpl::RankInto(ExecutionContext& context,
+                                  ServedModel& served,
+                                  const v1::RankRequest& request,
+                                  int64_t now_ms, v1::RankResponse& response) {
+  std::optional<ValueFormula> formula;
+  if (!request.policy().value_formula().empty()) {
+    ATTUNE_ASSIGN_OR_RETURN(
+        formula, ValueFormula::Compile(request.policy().value_formula(),
+                                       served.model().config().tasks));
+  }
+  const std::vector<std::string_view> ids(request.candidate_ids().begin(),
+                                          request.candidate_ids().end());
+  Query query;
+  query.user_id = request.user_id();
+  query.request = &request;
+  query.ids = ids;
+  query.now_ms = now_ms;
+  query.without_state = request.without_state();
+  query.formula = formula.has_value() ? &*formula : nullptr;
+  RequestWork& work = query.work;
+  work.candidates =
+      static_cast<int64_t>(ids.size()) + request.candidates_size();
+  work.retrieves = work.candidates == 0;
+  if (work.retrieves) work.candidates = kRetrieve;
+  if (request.explain()) {
+    work.explained = request.k() == 0
+                         ? work.candidates
+                         : std::min<int64_t>(request.k(), work.candidates);
+  }
+  return WithSession(context, served, query, [&](Prepared& user) {
+    return RankPrepared(context, served, query, user, response);
+  });
+}
+
+absl::Status EngineImpl::RankPrepared(ExecutionContext& context,
+                                      ServedModel& served, Query& query,
+                                      Prepared& user,
+                                      v1::RankResponse& response) {
+  const v1::RankRequest& request = *query.request;
+  ATTUNE_ASSIGN_OR_RETURN(const absl::flat_hash_set<std::string> seen_ids,
+                          SeenItems(request, *user.whole_history));
+  Candidates candidates;
+  std::vector<std::string_view> retrieved;
+  if (user.work.retrieves) {
+    const int64_t start_ns = MonotonicNs();
+    ATTUNE_ASSIGN_OR_RETURN(
+        candidates.retrieved,
+        served.index().Best(context, user.session.user, kRetrieve, seen_ids));
+    served.costs().NoteRetrieval(MonotonicNs() - start_ns);
+    retrieved.assign(candidates.retrieved.begin(), candidates.retrieved.end());
+    query.ids = retrieved;
+    user.work.candidates = static_cast<int64_t>(retrieved.size());
+    response.set_retrieved(true);
+  }
+  ATTUNE_RETURN_IF_ERROR(
+      GatherCandidates(context, served, query, *user.resolver, candidates));
+  const int64_t total = static_cast<int64_t>(candidates.ids.size());
+
+  std::vector<FilterCandidate> filter_input;
+  filter_input.reserve(total);
+  for (int64_t i = 0; i < total; ++i) {
+    filter_input.push_back(
+        FilterCandidate::Of(candidates.ids[i], candidates.records[i]));
+    if (candidates.records[i] == nullptr) {
+      response.set_unknown_items(response.unknown_items() + 1);
+    }
+  }
+  const IdSet seen = IdSet::Of(seen_ids, context.workspace);
+  const CandidateFilter filter(request.policy(), seen, context.workspace);
+  std::span<uint8_t> kept = context.workspace.Allocate<uint8_t>(total);
+  ReportFilters(filter.Apply(filter_input, kept), response);
+  ATTUNE_ASSIGN_OR_RETURN(
+      Ranker::Scores scores,
+      ScoreCandidates(context, served, query, candidates, user));
+  for (int64_t i = 0; i < total; ++i) {
+    if (!kept[i]) scores.score[i] = std::numeric_limits<double>::quiet_NaN();
+  }
+
+  const int64_t wanted =
+      request.k() == 0 ? total : std::min<int64_t>(request.k(), total);
+  const bool diverse = request.policy().diversity() > 0;
+  const int64_t pool = diverse ? DiversityPool(wanted, total) : 0;
+  std::span<int32_t> best =
+      context.workspace.Allocate<int32_t>(std::max(wanted, pool));
+  best = best.first(TopK(scores.score, candidates.ids, best));
+  if (diverse) {
+    DiversifyByMmr(request.policy().diversity(), wanted, scores.score, scores.x,
+                   context.workspace,
+                   best.first(std::min<size_t>(best.size(), pool)));
+  }
+  best = best.first(std::min<size_t>(best.size(), wanted));
+  for (size_t i = 0; i < best.size(); ++i) {
+    v1::RankedItem& item = *response.add_items();
+    const int32_t c = best[i];
+    item.set_item_id(std::string(candidates.ids[c]));
+    item.set_score(scores.score[c]);
+    item.set_rank(static_cast<uint32_t>(i + 1));
+    for (int64_t t = 0; t < scores.logits.rows(); ++t) {
+      const double logit = scores.logits(t, c);
+      item.add_task_logits(logit);
+      item.add_task_probabilities(1.0 / (1.0 + std::exp(-logit)));
+    }
+  }
+  for (const std::string& task : served.model().config().tasks) {
+    response.add_tasks(task);
+  }
+  response.set_model(served.version());
+  response.set_candidates_scored(static_cast<uint32_t>(total));
+  response.set_history_length(
+      static_cast<uint32_t>(user.session.window_events));
+  response.set_warm(user.session.reused_rows > 0);
+  response.set_request_id(request.request_id());
+  response.set_now_ms(query.now_ms);
+  for (std::string& step : DegradedSteps(user.plan, user.work)) {
+    response.add_degraded(std::move(step));
+  }
+  if (!request.explain() || !user.plan.reasons) return absl::OkStatus();
+  return Explain(context, served, user, scores, candidates, query.formula, best,
+                 response);
+}
+
+absl::Status EngineImpl::RankIds(
+    std::string_view user_id, std::span<const std::string_view> candidate_ids,
+    std::span<float> scores, const RankIdsOptions& options) {
+  if (candidate_ids.size() != scores.size()) {
+    return absl::InvalidArgumentError(StrCat(candidate_ids.size(),
+                                             " candidate ids, but room for ",
+                                             scores.size(), " scores"));
+  }
+  ATTUNE_RETURN_IF_ERROR(
+      CheckCandidateCount(static_cast<int64_t>(candidate_ids.size())));
+  ATTUNE_RETURN_IF_ERROR(CheckTimes(options.now_ms, options.deadline_ms));
+  const int64_t start = MonotonicNs();
+  RefreshIfDue();
+  ATTUNE_ASSIGN_OR_RETURN(auto served, models_->Get(options.model));
+  Query query;
+  query.user_id = user_id;
+  query.ids = candidate_ids;
+  query.now_ms = Now(options.now_ms);
+  query.without_state = options.without_state;
+  query.work.candidates = static_cast<int64_t>(candidate_ids.size());
+  bool warm = false;
+  uint32_t degraded = 0;
+  absl::Status status = WithContext(
+      options.deadline_ms, options.cancelled, [&](ExecutionContext& context) {
+        return WithSession(
+            context, *served, query, [&](Prepared& user) -> absl::Status {
+              warm = user.session.reused_rows > 0;
+              Candidates candidates;
+              ATTUNE_RETURN_IF_ERROR(GatherCandidates(
+                  context, *served, query, *user.resolver, candidates));
+              ATTUNE_ASSIGN_OR_RETURN(
+                  Ranker::Scores result,
+                  ScoreCandidates(context, *served, query, candidates, user));
+              for (size_t i = 0; i < scores.size(); ++i) {
+                const bool hidden = candidates.records[i] != nullptr &&
+                                    candidates.records[i]->unavailable();
+                scores[i] = hidden ? std::numeric_limits<float>::quiet_NaN()
+                                   : static_cast<float>(result.score[i]);
+              }
+              if (user.plan.history_events >= 0) degraded |= kDegradedHistory;
+              if (user.plan.fused_candidates < user.work.candidates) {
+                degraded |= user.plan.fused_candidates > 0 ? kDegradedCandidates
+                                                           : kDegradedToMatch;
+              }
+              return absl::OkStatus();
+            });
+      });
+  if (options.degraded != nullptr) *options.degraded = degraded;
+  stats_.RecordRequest(MonotonicNs() - start,
+                       static_cast<int64_t>(scores.size()), warm, status);
+  return status;
+}
+
+absl::Status EngineImpl::PrefetchUser(std::string_view user_id,
+                                      std::string_view model) {
+  RefreshIfDue();
+  ATTUNE_ASSIGN_OR_RETURN(auto served, models_->Get(model));
+  Query query;
+  query.user_id = user_id;
+  query.now_ms = WallClockMs();
+  return WithContext(0, {}, [&](ExecutionContext& context) {
+    return WithSession(context, *served, query,
+                       [](Prepared&) { return absl::OkStatus(); });
+  });
+}
+
+}  // namespace attune

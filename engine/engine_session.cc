@@ -1,0 +1,197 @@
+// What a request needs before it can be scored.
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include "base/parallel.h"
+#include "base/status_macros.h"
+#include "engine/engine_impl.h"
+#include "engine/rank/inline_items.h"
+
+namespace attune {
+namespace {
+
+using std::chrono::steady_clock;
+
+/// A budget of a year is none; added to the clock, the largest would overflow.
+constexpr int64_t kNoDeadlineMs = 365LL * 24 * 3600 * 1000;
+
+/// The newest events, as the history of a user who has no others.
+v1::History Newest(const v1::History& history, int64_t events) {
+  v1::History newest;
+  const int64_t stored = history.events_size();
+  for (int64_t i = stored - events; i < stored; ++i) {
+    *newest.add_events() = history.events(static_cast<int>(i));
+  }
+  newest.set_count(events);
+  newest.set_epoch(history.epoch());
+  return newest;
+}
+
+}  // namespace
+
+absl::Status EngineImpl::WithContext(
+    int64_t deadline_ms, CancelFlag cancelled,
+    absl::FunctionRef<absl::Status(ExecutionContext&)> body) {
+  ContextPool::Lease context(contexts_);
+  context->cancelled = cancelled;
+  context->deadline =
+      deadline_ms > 0 && deadline_ms < kNoDeadlineMs
+          ? steady_clock::now() + std::chrono::milliseconds(deadline_ms)
+          : steady_clock::time_point::max();
+  absl::Status status;
+  RunSerial([&] { status = body(*context); });
+  return status;
+}
+
+absl::Status EngineImpl::WithSession(ExecutionContext& context,
+                                     ServedModel& served, const Query& query,
+                                     SessionFunction body) {
+  const int64_t start_ns = MonotonicNs();
+  const bool inline_history =
+      query.request != nullptr && query.request->has_inline_history();
+  v1::History history;
+  if (inline_history) {
+    history = query.request->inline_history();
+  } else if (!query.user_id.empty()) {
+    ATTUNE_ASSIGN_OR_RETURN(history, database_->GetHistory(query.user_id));
+  }
+  std::optional<v1::User> record;
+  if (!query.user_id.empty()) {
+    ATTUNE_ASSIGN_OR_RETURN(record, database_->GetUser(query.user_id));
+  }
+  if (!record.has_value() && query.request != nullptr &&
+      query.request->has_inline_user()) {
+    record = query.request->inline_user();
+  }
+
+  std::unique_ptr<InlineItems> inline_items;
+  ItemResolver* resolver = &served.items();
+  if (query.request != nullptr && (query.request->candidates_size() > 0 ||
+                                   query.request->history_items_size() > 0)) {
+    ATTUNE_ASSIGN_OR_RETURN(
+        inline_items, InlineItems::Create(served.model(), context,
+                                          *query.request, &served.items()));
+    resolver = inline_items.get();
+  }
+
+  std::shared_ptr<const KeptState> kept;
+  const bool keep =
+      !inline_history && !query.without_state && !query.user_id.empty();
+  if (keep) kept = states_.Get(served.version(), query.user_id);
+  const bool found = kept != nullptr;
+  if (!found) kept = std::make_shared<KeptState>(served.model().config());
+  PatientLock::Hold hold;
+  const int64_t wait_ns = MonotonicNs();
+  ATTUNE_RETURN_IF_ERROR(hold.Acquire(kept->lock, context));
+  const int64_t waited_ns = MonotonicNs() - wait_ns;
+
+  Prepared user;
+  user.resolver = resolver;
+  user.whole_history = &history;
+  user.work = query.work;
+  user.work.rows = served.ranker().RowsToEncode(history, *kept);
+  user.work.window_events =
+      std::min<int64_t>(history.events_size(), served.model().config().window);
+  ATTUNE_ASSIGN_OR_RETURN(user.plan, Plan(context, served, user.work));
+  v1::History newest;
+  std::shared_ptr<const KeptState> state = kept;
+  const bool shortened = user.plan.history_events >= 0;
+  if (shortened) {
+    newest = Newest(history, user.plan.history_events);
+    state = std::make_shared<KeptState>(served.model().config());
+  }
+  user.request.history = shortened ? &newest : &history;
+  user.request.user = record.has_value() ? &*record : nullptr;
+  user.request.now_ms = query.now_ms;
+  const int64_t rows =
+      served.ranker().RowsToEncode(*user.request.history, *state);
+  ATTUNE_RETURN_IF_ERROR(served.ranker().Begin(context, user.request, *resolver,
+                                               *state, user.session));
+  if (keep && !found && !shortened && user.session.window_events > 0) {
+    states_.Put(served.version(), query.user_id, kept);
+  }
+  served.costs().NoteUser(rows, MonotonicNs() - start_ns - waited_ns);
+  return body(user);
+}
+
+absl::StatusOr<ServicePlan> EngineImpl::Plan(const ExecutionContext& context,
+                                             const ServedModel& served,
+                                             const RequestWork& work) const {
+  ServicePlan everything;
+  everything.fused_candidates = work.candidates;
+  if (context.deadline == steady_clock::time_point::max()) return everything;
+  ATTUNE_RETURN_IF_ERROR(context.CheckProgress());
+  const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(
+      context.deadline - steady_clock::now());
+  const RequestCosts costs = options_.planning_costs.has_value()
+                                 ? *options_.planning_costs
+                                 : served.costs().costs();
+  return PlanService(costs, work, static_cast<double>(left.count()));
+}
+
+absl::Status EngineImpl::GatherCandidates(ExecutionContext& context,
+                                          ServedModel& served,
+                                          const Query& query,
+                                          ItemResolver& resolver,
+                                          Candidates& candidates) {
+  const int64_t start_ns = MonotonicNs();
+  std::vector<std::string_view>& ids = candidates.ids;
+  ids.assign(query.ids.begin(), query.ids.end());
+  const size_t stored = ids.size();
+  if (query.request != nullptr) {
+    for (const v1::Item& item : query.request->candidates()) {
+      ids.push_back(item.item_id());
+    }
+  }
+  candidates.rows.resize(ids.size());
+  candidates.items.resize(ids.size());
+  candidates.records.resize(ids.size());
+  candidates.counters.resize(ids.size());
+  ATTUNE_RETURN_IF_ERROR(database_->MultiGetItems(ids, candidates.rows));
+  const std::span<std::string_view> stored_ids = std::span(ids).first(stored);
+  ATTUNE_RETURN_IF_ERROR(served.items().ResolveRows(
+      context, stored_ids, std::span(candidates.rows).first(stored),
+      std::span(candidates.items).first(stored)));
+  if (stored < ids.size()) {
+    ATTUNE_RETURN_IF_ERROR(
+        resolver.Resolve(context, std::span(ids).subspan(stored),
+                         std::span(candidates.items).subspan(stored)));
+  }
+  for (size_t i = 0; i < ids.size(); ++i) {
+    candidates.records[i] =
+        i < stored ? candidates.rows[i]->item.get()
+                   : &query.request->candidates(static_cast<int>(i - stored));
+    candidates.counters[i] = &candidates.rows[i]->counters;
+  }
+  served.costs().NoteRead(static_cast<int64_t>(ids.size()),
+                          MonotonicNs() - start_ns);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Ranker::Scores> EngineImpl::ScoreCandidates(
+    ExecutionContext& context, ServedModel& served, const Query& query,
+    const Candidates& candidates, Prepared& user) {
+  const int64_t start_ns = MonotonicNs();
+  const ScoringInput input = {candidates.ids, candidates.items,
+                              candidates.counters, query.formula};
+  absl::StatusOr<Ranker::Scores> scores =
+      scoring_.ScoreBest(context, served.ranker(), user.session, input,
+                         user.plan.fused_candidates);
+  if (scores.ok()) {
+    const int64_t count = static_cast<int64_t>(candidates.ids.size());
+    served.costs().NoteFusion(std::min(user.plan.fused_candidates, count),
+                              MonotonicNs() - start_ns);
+  } else if (absl::IsDeadlineExceeded(scores.status())) {
+    // It took longer than estimated. The match term is at hand and costs next
+    // to nothing: a late answer that says so is worth more than none.
+    user.plan.fused_candidates = 0;
+    user.plan.reasons = false;
+    return served.ranker().Match(context, user.session, candidates.items,
+                                 query.formula);
+  }
+  return scores;
+}
+
+}  // namespace attune
