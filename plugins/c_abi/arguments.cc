@@ -1,8 +1,7 @@
 #include "plugins/c_abi/arguments.h"
 
-#include <bit>
-
 #include "absl/strings/str_cat.h"
+#include "base/cancel_flag.h"
 
 namespace attune {
 
@@ -26,19 +25,8 @@ absl::Status CheckFlags(uint32_t flags, uint32_t known,
       name, ": unknown flags ", flags & ~known, ", known are ", known));
 }
 
-const std::atomic<bool>* ReadCancelFlag(const volatile int32_t* flag) {
-  // C has no name for std::atomic<bool>, and some languages have atomics of 32
-  // bits only. So the ABI's flag is an int32_t of 0 or 1, whose first byte
-  // reads as the bool that the engine asks for.
-  static_assert(std::endian::native == std::endian::little);
-  static_assert(sizeof(std::atomic<bool>) == 1 &&
-                std::atomic<bool>::is_always_lock_free);
-  return reinterpret_cast<const std::atomic<bool>*>(
-      const_cast<const int32_t*>(flag));
-}
-
 absl::Status CheckCancelFlag(const volatile int32_t* flag) {
-  if (flag != nullptr && __atomic_load_n(flag, __ATOMIC_RELAXED) != 0) {
+  if (CancelFlag::OfWord(flag).IsSet()) {
     return absl::CancelledError("request cancelled by the caller");
   }
   return absl::OkStatus();

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -22,9 +21,6 @@ absl::StatusOr<std::string_view> ReadString(const char* data, size_t length,
 
 /// InvalidArgument if `flags` has a bit that is not in `known`.
 absl::Status CheckFlags(uint32_t flags, uint32_t known, absl::string_view name);
-
-/// The engine's view of a caller's cancel flag; null for null.
-const std::atomic<bool>* ReadCancelFlag(const volatile int32_t* flag);
 
 /// Cancelled if the flag is set already.
 absl::Status CheckCancelFlag(const volatile int32_t* flag);

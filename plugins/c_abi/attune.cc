@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "base/parallel.h"
 #include "base/status_macros.h"
 #include "plugins/c_abi/arguments.h"
 #include "plugins/c_abi/engine_factory.h"
@@ -92,10 +91,7 @@ int attune_close(attune_engine* engine, attune_error* error) {
 
 int attune_shutdown(attune_error* error) {
   return GuardedEntry(error, [&](ErrorSink& sink) {
-    return sink.Set(Registry::Instance().Shutdown([] {
-      ShutdownWorkers();
-      return absl::OkStatus();
-    }));
+    return sink.Set(Registry::Instance().Shutdown());
   });
 }
 
@@ -129,6 +125,11 @@ int attune_rollback_model(attune_engine* engine, attune_error* error) {
   return EngineEntry(engine, error, [&](Engine& open) {
     return Quietly([&] { return open.RollbackModel(); });
   });
+}
+
+int attune_cancel_reload(attune_engine* engine, attune_error* error) {
+  return EngineEntry(engine, error,
+                     [&](Engine& open) { return open.CancelReload(); });
 }
 
 int attune_refresh(attune_engine* engine, attune_error* error) {

@@ -60,7 +60,7 @@ extern "C" {
 #endif
 
 #define ATTUNE_ABI_MAJOR 0
-#define ATTUNE_ABI_MINOR 1
+#define ATTUNE_ABI_MINOR 2
 #define ATTUNE_ABI_VERSION ((ATTUNE_ABI_MAJOR << 16) | ATTUNE_ABI_MINOR)
 
 /* 1 to 16 mean what they mean in gRPC. */
@@ -143,23 +143,30 @@ typedef struct attune_open_options {
  *                      "follower" (reads beside the owner)
  *   "model"            directory of a model to serve instead of the database's
  *                      current one
- *   "threads"          threads for background work, 1 (default) to 1024
+ *   "threads"          threads that one call may use, the caller's included,
+ *                      1 (default) to 1024: attune_rank_batch runs so many
+ *                      requests side by side, and thousands of candidates are
+ *                      spread over them
  *   "memory_limit_mb"  one ceiling for all caches, user states and models
  *                      (default 1024)
  *   "precision"        "f32" or "bf16" (default: the model's own)
  *   "backend"          "onednn" or "reference" (default: the best one)
  *   "create"           true: make the database if there is none
+ *   "publish_items_per_second"  rate of attune_reload_model, default 2000; 0:
+ *                      as fast as it goes
  * `options` may be NULL. *engine is set to NULL on an error. */
 ATTUNE_API int attune_open(const char *json, size_t json_length,
                            const attune_open_options *options,
                            attune_engine **engine, attune_error *error);
 
-/* Waits for the calls that run on the handle, then closes: nothing
- * acknowledged is lost, the database's lock is given back. */
+/* Ends running attune_reload_model calls, waits for the others that run on the
+ * handle, then closes: nothing acknowledged is lost, the database's lock is
+ * given back, the library's threads are gone unless another engine is open. */
 ATTUNE_API int attune_close(attune_engine *engine, attune_error *error);
 
-/* Ends the library's own threads and waits for them. All engines must be closed
- * (ATTUNE_FAILED_PRECONDITION otherwise). attune_open works again after it. */
+/* Says that the process is done with the library: all engines must be closed
+ * (ATTUNE_FAILED_PRECONDITION otherwise), and with the last one its threads have
+ * ended. A child forked later may use it. attune_open works again after it. */
 ATTUNE_API int attune_shutdown(attune_error *error);
 
 /* ---- rank -------------------------------------------------------------- */
@@ -194,6 +201,15 @@ enum attune_rank_ids_flags {
   ATTUNE_RANK_WITHOUT_STATE = 1 /* neither use nor keep the user's state */
 };
 
+/* What a call did less of to meet its deadline_ms. */
+enum attune_degraded {
+  ATTUNE_DEGRADED_CANDIDATES = 1, /* the best by the match term went through
+                                     the fusion network, the others stand
+                                     behind them by their match */
+  ATTUNE_DEGRADED_HISTORY = 2,    /* the newest events only */
+  ATTUNE_DEGRADED_TO_MATCH = 4    /* the match term alone */
+};
+
 typedef struct attune_rank_ids_options {
   uint32_t struct_size;
   uint32_t flags;      /* enum attune_rank_ids_flags, or-ed */
@@ -202,6 +218,8 @@ typedef struct attune_rank_ids_options {
   const char *model;   /* version name; empty: the current one */
   size_t model_length;
   const volatile int32_t *cancel; /* as in attune_call_options */
+  uint32_t *degraded;             /* NULL, or out: enum attune_degraded, or-ed;
+                                     since minor 2 */
 } attune_rank_ids_options;
 
 /* Scores `count` candidates for a user without protobuf: scores[i] belongs to
@@ -253,14 +271,22 @@ ATTUNE_API int attune_prefetch_user(attune_engine *engine, const char *user_id,
                                     size_t user_id_length, const char *model,
                                     size_t model_length, attune_error *error);
 
-/* Checks and publishes a model directory: embeds the catalogue, then switches
- * atomically; until then the old model answers. Returns when it has switched.
- * The old model is kept for attune_rollback_model. */
+/* Checks and publishes a model directory: embeds the catalogue at the rate of
+ * "publish_items_per_second", then switches atomically; until then the old model
+ * answers. Returns when it has switched: call it from a thread that has time. A
+ * second call waits for the first. The old model is kept for
+ * attune_rollback_model. attune_close ends it with ATTUNE_CANCELLED; what was
+ * embedded by then is kept for the next try. */
 ATTUNE_API int attune_reload_model(attune_engine *engine, const char *directory,
                                    size_t directory_length,
                                    attune_error *error);
+/* ATTUNE_FAILED_PRECONDITION while a model is published. */
 ATTUNE_API int attune_rollback_model(attune_engine *engine,
                                      attune_error *error);
+/* Ends attune_reload_model calls that run now with ATTUNE_CANCELLED. Since
+ * minor 2. */
+ATTUNE_API int attune_cancel_reload(attune_engine *engine,
+                                    attune_error *error);
 
 /* Follower: see what the owner has written so far. */
 ATTUNE_API int attune_refresh(attune_engine *engine, attune_error *error);

@@ -18,7 +18,7 @@ using Json = nlohmann::json;
 constexpr size_t kMaxJsonBytes = size_t{1} << 20;
 constexpr absl::string_view kKeys =
     "database, mode, model, threads, memory_limit_mb, precision, backend, "
-    "create";
+    "create, publish_items_per_second";
 
 absl::Status Wrong(absl::string_view key, absl::string_view expected,
                    const Json& value) {
@@ -91,6 +91,10 @@ absl::Status ReadKey(const std::string& key, const Json& value,
     ATTUNE_RETURN_IF_ERROR(ReadInteger(key, value, 1, 1 << 24, &number));
     options->memory_limit_bytes = static_cast<size_t>(number) << 20;
     return absl::OkStatus();
+  }
+  if (key == "publish_items_per_second") {
+    return ReadInteger(key, value, 0, 1'000'000'000,
+                       &options->publish_items_per_second);
   }
   if (key == "create") {
     if (!value.is_boolean()) return Wrong(key, "true or false", value);

@@ -1,4 +1,5 @@
 // Ranking: see attune.h for what each function promises.
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,19 +32,23 @@ absl::StatusOr<v1::RankResponse> RankOne(Engine& engine,
                                          const volatile int32_t* cancel) {
   ATTUNE_RETURN_IF_ERROR(CheckCancelFlag(cancel));
   CallOptions options;
-  options.cancelled = ReadCancelFlag(cancel);
+  options.cancelled = CancelFlag::OfWord(cancel);
   return engine.Rank(request, options);
 }
 
 v1::RankBatchResponse RankMany(Engine& engine,
                                const v1::RankBatchRequest& batch,
                                const volatile int32_t* cancel) {
+  CallOptions options;
+  options.cancelled = CancelFlag::OfWord(cancel);
+  auto responses =
+      engine.RankMany(std::span(batch.requests().data(),
+                                static_cast<size_t>(batch.requests_size())),
+                      options);
   v1::RankBatchResponse answer;
   answer.mutable_results()->Reserve(batch.requests_size());
-  for (const v1::RankRequest& request : batch.requests()) {
+  for (absl::StatusOr<v1::RankResponse>& response : responses) {
     v1::RankResult* result = answer.add_results();
-    absl::StatusOr<v1::RankResponse> response =
-        RankOne(engine, request, cancel);
     if (response.ok()) {
       *result->mutable_response() = *std::move(response);
     } else {
@@ -73,7 +78,8 @@ absl::StatusOr<RankIdsOptions> ReadRankIdsOptions(
   options.now_ms = given.now_ms;
   options.deadline_ms = given.deadline_ms;
   options.without_state = (given.flags & ATTUNE_RANK_WITHOUT_STATE) != 0;
-  options.cancelled = ReadCancelFlag(given.cancel);
+  options.cancelled = CancelFlag::OfWord(given.cancel);
+  options.degraded = given.degraded;
   return options;
 }
 

@@ -43,10 +43,9 @@ class Registry {
   /// False if the handle is not open; else returns when the engine is closed.
   bool Close(const attune_engine* handle);
 
-  /// Runs `end_threads` while no engine is open and none can be opened;
-  /// FailedPrecondition if one is. Forgets the process: a child forked later
-  /// may use the library.
-  absl::Status Shutdown(absl::FunctionRef<absl::Status()> end_threads);
+  /// FailedPrecondition if an engine is open; its threads end with the last
+  /// one. Forgets the process: a child forked later may use the library.
+  absl::Status Shutdown();
 
  private:
   /// Counts an engine from before its opening until after its closing.

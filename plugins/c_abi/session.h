@@ -26,9 +26,11 @@ class Session {
     if (--calls_ == 0) idle_.notify_all();
   }
 
-  /// Waits until no call runs, then destroys the engine. REQUIRES: no Enter()
-  /// can follow, that is, the handle is no longer registered.
+  /// Ends what would take minutes, waits until no call runs, then destroys the
+  /// engine. REQUIRES: no Enter() can follow, that is, the handle is no longer
+  /// registered.
   void Close() {
+    engine_->PrepareClose();
     std::unique_lock<std::mutex> lock(mutex_);
     idle_.wait(lock, [&] { return calls_ == 0; });
     engine_.reset();

@@ -56,6 +56,18 @@ class FakeEngine : public Engine {
     return response;
   }
 
+  std::vector<absl::StatusOr<v1::RankResponse>> RankMany(
+      std::span<const v1::RankRequest* const> requests,
+      const CallOptions& options) override {
+    std::vector<absl::StatusOr<v1::RankResponse>> responses;
+    for (const v1::RankRequest* request : requests) {
+      responses.push_back(options.cancelled.IsSet()
+                              ? absl::CancelledError("cancelled")
+                              : Rank(*request, options));
+    }
+    return responses;
+  }
+
   absl::Status RankIds(std::string_view user_id,
                        std::span<const std::string_view> ids,
                        std::span<float> scores,
@@ -118,6 +130,10 @@ class FakeEngine : public Engine {
   absl::Status RollbackModel() override {
     Note("RollbackModel");
     return Other("RollbackModel");
+  }
+  absl::Status CancelReload() override {
+    Note("CancelReload");
+    return Other("CancelReload");
   }
   absl::Status Refresh() override {
     Note("Refresh");

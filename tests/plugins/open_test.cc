@@ -45,7 +45,8 @@ TEST_F(OpenTest, VersionsAreThoseOfTheBuild) {
 TEST_F(OpenTest, EveryOptionReachesTheEngine) {
   ASSERT_EQ(OpenCode(R"({"database": "d b", "mode": "follower", "model": "m",
                    "threads": 3, "memory_limit_mb": 70, "precision": "bf16",
-                   "backend": "reference", "create": true})"),
+                   "backend": "reference", "create": true,
+                   "publish_items_per_second": 0})"),
             0)
       << error_.message();
   const EngineOptions options = LastOptions();
@@ -57,6 +58,7 @@ TEST_F(OpenTest, EveryOptionReachesTheEngine) {
   EXPECT_EQ(options.precision, "bf16");
   EXPECT_EQ(options.backend, "reference");
   EXPECT_TRUE(options.create_if_missing);
+  EXPECT_EQ(options.publish_items_per_second, 0);
 }
 
 TEST_F(OpenTest, DefaultsAreTheEngines) {
@@ -67,6 +69,8 @@ TEST_F(OpenTest, DefaultsAreTheEngines) {
   EXPECT_EQ(options.threads, defaults.threads);
   EXPECT_EQ(options.memory_limit_bytes, defaults.memory_limit_bytes);
   EXPECT_FALSE(options.create_if_missing);
+  EXPECT_EQ(options.publish_items_per_second,
+            EngineOptions::kPublishItemsPerSecond);
 }
 
 TEST_F(OpenTest, BadOptionsAreNamed) {
@@ -90,6 +94,8 @@ TEST_F(OpenTest, BadOptionsAreNamed) {
               HasSubstr("\"threads\""));
   EXPECT_THAT(Refused(R"({"database": "d", "memory_limit_mb": -1})"),
               HasSubstr("\"memory_limit_mb\""));
+  EXPECT_THAT(Refused(R"({"database": "d", "publish_items_per_second": -1})"),
+              HasSubstr("\"publish_items_per_second\""));
   EXPECT_THAT(Refused(R"({"database": "d", "precision": "f64"})"),
               HasSubstr("\"precision\""));
   EXPECT_THAT(Refused(R"({"database": "d", "create": 1})"),

@@ -6,11 +6,13 @@
 #include <unistd.h>
 
 #include <cfenv>
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -272,6 +274,43 @@ TEST_F(RealEngineTest, ReadersRankWhileTheModelIsReloaded) {
   EXPECT_EQ(wrong, 0) << "of " << calls;
 }
 
+// 60 items at one a second: closing ends the waiting.
+TEST_F(RealEngineTest, CloseEndsAReload) {
+  std::promise<void> embedding;
+  attune_open_options hooks = {};
+  hooks.struct_size = sizeof(hooks);
+  hooks.log_user = &embedding;
+  hooks.log = [](void* user, int32_t, const char* message, size_t length) {
+    if (std::string(message, length).find("embedding") != std::string::npos) {
+      static_cast<std::promise<void>*>(user)->set_value();
+    }
+  };
+  // A new database: its items have no vectors yet.
+  const std::string json =
+      R"({"create": true, "publish_items_per_second": 1, "database": ")" +
+      shop_->directory() + "/closing\"}";
+  attune_engine* engine = nullptr;
+  ASSERT_EQ(attune_open(json.data(), json.size(), &hooks, &engine, nullptr), 0);
+  v1::PutItemsRequest items;
+  for (int i = 0; i < TinyShop::kItems; ++i) {
+    items.add_items()->set_item_id(TinyShop::ItemId(i));
+  }
+  const std::string bytes = items.SerializeAsString();
+  ASSERT_EQ(attune_put_items(engine, bytes.data(), bytes.size(), 0, nullptr),
+            0);
+  const std::string model = shop_->model();
+  int code = 0;
+  std::thread publisher([&] {
+    code = attune_reload_model(engine, model.data(), model.size(), nullptr);
+  });
+  embedding.get_future().wait();
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(attune_close(engine, nullptr), 0);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+  publisher.join();
+  EXPECT_EQ(code, ATTUNE_CANCELLED);
+}
+
 TEST_F(RealEngineTest, ABadModelIsRefusedAndTheOldOneAnswers) {
   engine_ = Open();
   const std::vector<float> expected = RankIds(engine_, "user-7");
@@ -411,6 +450,29 @@ TEST_F(RealEngineTest, ASpentBudgetEndsTheCall) {
       << error.message();
 }
 
+TEST_F(RealEngineTest, AnAmpleBudgetTellsOfNothingLeftOut) {
+  engine_ = Open();
+  const char* id = "item-1";
+  const size_t length = 6;
+  float score = 0;
+  uint32_t degraded = 77;
+  attune_rank_ids_options options = {};
+  options.struct_size = sizeof(options);
+  options.deadline_ms = 60000;
+  options.degraded = &degraded;
+  EXPECT_EQ(attune_rank_ids(engine_, "user-1", 6, &id, &length, 1, &score,
+                            &options, nullptr),
+            0);
+  EXPECT_EQ(degraded, 0u);
+  // A caller of minor 1, whose struct ends before the field.
+  degraded = 77;
+  options.struct_size = offsetof(attune_rank_ids_options, degraded);
+  EXPECT_EQ(attune_rank_ids(engine_, "user-1", 6, &id, &length, 1, &score,
+                            &options, nullptr),
+            0);
+  EXPECT_EQ(degraded, 77u);
+}
+
 TEST_F(RealEngineTest, SeveralEnginesInOneProcess) {
   std::vector<std::string> copies;
   for (int i = 0; i < 3; ++i) {  // while nothing has it open
@@ -532,6 +594,51 @@ TEST_F(RealEngineTest, ShutdownLeavesNoThreadNorDescriptor) {
     EXPECT_EQ(Threads(), threads);
     EXPECT_EQ(Descriptors(), descriptors);
   }
+}
+
+// A batch on several threads, asked for by host threads that live on: the last
+// close ends every thread of the library all the same.
+TEST_F(RealEngineTest, CloseEndsTheThreadsOfABatchWhileTheHostsLive) {
+  v1::RankBatchRequest batch;
+  for (int u = 0; u < 24; ++u) {
+    *batch.add_requests() = Request(TinyShop::UserId(u));
+    batch.mutable_requests(u)->set_without_state(true);
+  }
+  const std::string bytes = batch.SerializeAsString();
+  const auto rank_batch = [&](attune_engine* engine) {
+    BufferBox buffer;
+    EXPECT_EQ(attune_rank_batch(engine, bytes.data(), bytes.size(), nullptr,
+                                buffer.get(), nullptr),
+              0);
+    return std::string(buffer.bytes());
+  };
+  engine_ = Open();
+  const std::string expected = rank_batch(engine_);
+  ASSERT_EQ(attune_close(engine_, nullptr), 0);
+  engine_ = nullptr;
+
+  std::promise<void> asked[2], closed;
+  const std::shared_future<void> end = closed.get_future().share();
+  attune_engine* engine = nullptr;
+  std::promise<void> opened;
+  const std::shared_future<void> begin = opened.get_future().share();
+  std::vector<std::thread> hosts;
+  for (std::promise<void>& done : asked) {
+    hosts.emplace_back([&, begin, end] {
+      begin.wait();
+      EXPECT_EQ(rank_batch(engine), expected);
+      done.set_value();
+      end.wait();
+    });
+  }
+  const int before = Threads();
+  engine = Open(R"(, "threads": 4)");
+  opened.set_value();
+  for (std::promise<void>& done : asked) done.get_future().wait();
+  EXPECT_EQ(attune_close(engine, nullptr), 0);
+  EXPECT_EQ(Threads(), before);
+  closed.set_value();
+  for (std::thread& host : hosts) host.join();
 }
 
 TEST_F(RealEngineTest, AChildThatForksFromAnUnusedLibraryRanks) {

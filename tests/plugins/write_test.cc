@@ -68,12 +68,13 @@ TEST_F(WriteTest, TheOtherCallsReachTheEngine) {
   EXPECT_EQ(attune_prefetch_user(engine_, "u1", 2, "v2", 2, nullptr), 0);
   EXPECT_EQ(attune_reload_model(engine_, "new model", 9, nullptr), 0);
   EXPECT_EQ(attune_rollback_model(engine_, nullptr), 0);
+  EXPECT_EQ(attune_cancel_reload(engine_, nullptr), 0);
   EXPECT_EQ(attune_refresh(engine_, nullptr), 0);
   EXPECT_THAT(TakeCalls(),
               ElementsAre("DeleteItem i1", "DeleteUser u1",
                           "DeleteUserEvents u1:", "DeleteUserEvents u1:i1",
                           "PrefetchUser u1:v2", "ReloadModel new model",
-                          "RollbackModel", "Refresh"));
+                          "RollbackModel", "CancelReload", "Refresh"));
 }
 
 TEST_F(WriteTest, ModelDirectoryIsChecked) {
