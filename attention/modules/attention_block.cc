@@ -123,6 +123,41 @@ absl::Status AttentionBlock::ProjectMemory(ExecutionContext& context,
   return value_.Forward(context, memory, v);
 }
 
+absl::Status AttentionBlock::AppendMemory(ExecutionContext& context,
+                                          ConstMatrixView memory,
+                                          const KeyValueView& kept,
+                                          int64_t at) const {
+  if (kept.precision() == Precision::kF32) {
+    return ProjectMemory(context, memory, kept.k(at, memory.rows()),
+                         kept.v(at, memory.rows()));
+  }
+  for (int64_t begin = 0; begin < memory.rows(); begin += kRowBlock) {
+    Workspace::Scope scope(context.workspace);
+    const int64_t rows = std::min(kRowBlock, memory.rows() - begin);
+    const MatrixView k = context.workspace.Matrix(rows, config_.width);
+    const MatrixView v = context.workspace.Matrix(rows, config_.width);
+    ATTUNE_RETURN_IF_ERROR(
+        ProjectMemory(context, memory.rows_slice(begin, rows), k, v));
+    kept.Write(at + begin, k, v);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AttentionBlock::AttendToKept(
+    ExecutionContext& context, std::span<const float> values, ConstMatrixView q,
+    const KeyValueView& kept, int64_t count, const BlockContext& block,
+    MatrixView attended) const {
+  if (kept.precision() == Precision::kF32) {
+    return attention_->Forward(
+        context, Input(values, q, kept.k(0, count), kept.v(0, count), block),
+        attended);
+  }
+  // Only the shape counts.
+  const ConstMatrixView rows(nullptr, {count, config_.width});
+  return attention_->ForwardKept(context, Input(values, q, rows, rows, block),
+                                 kept, attended);
+}
+
 absl::Status AttentionBlock::FinishInference(ExecutionContext& context,
                                              std::span<const float> values,
                                              ConstMatrixView x,
@@ -162,21 +197,16 @@ absl::Status AttentionBlock::AppendRows(
   query_norm_.Forward(context, values, x, normed);
   MatrixView q = workspace.Matrix(rows, config_.width);
   ATTUNE_RETURN_IF_ERROR(query_.Forward(context, normed, q));
-  ATTUNE_RETURN_IF_ERROR(ProjectMemory(context, normed,
-                                       cache.k.rows_slice(count, rows),
-                                       cache.v.rows_slice(count, rows)));
+  ATTUNE_RETURN_IF_ERROR(AppendMemory(context, normed, cache, count));
   std::span<int32_t> visible = workspace.Allocate<int32_t>(rows);
   for (int64_t i = 0; i < rows; ++i) {
     visible[i] = static_cast<int32_t>(count + i + 1);
   }
   const AttentionSequence sequence{0, rows, 0, count + rows};
   MatrixView attended = workspace.Matrix(rows, config_.width);
-  ATTUNE_RETURN_IF_ERROR(attention_->Forward(
-      context,
-      Input(values, q, cache.k.rows_slice(0, count + rows),
-            cache.v.rows_slice(0, count + rows),
-            {{&sequence, 1}, visible, query_time_ms, key_time_ms}),
-      attended));
+  ATTUNE_RETURN_IF_ERROR(AttendToKept(
+      context, values, q, cache, count + rows,
+      {{&sequence, 1}, visible, query_time_ms, key_time_ms}, attended));
   return FinishInference(context, values, x, attended, y);
 }
 
@@ -190,12 +220,9 @@ absl::Status AttentionBlock::Decode(ExecutionContext& context,
   Workspace::Scope scope(context.workspace);
   const AttentionSequence sequence{0, x.rows(), 0, count};
   MatrixView attended = context.workspace.Matrix(x.rows(), config_.width);
-  ATTUNE_RETURN_IF_ERROR(attention_->Forward(
-      context,
-      Input(values, q, memory.k.rows_slice(0, count),
-            memory.v.rows_slice(0, count),
-            {{&sequence, 1}, {}, query_time_ms, key_time_ms}),
-      attended));
+  ATTUNE_RETURN_IF_ERROR(
+      AttendToKept(context, values, q, memory, count,
+                   {{&sequence, 1}, {}, query_time_ms, key_time_ms}, attended));
   return FinishInference(context, values, x, attended, y);
 }
 
@@ -206,12 +233,14 @@ absl::Status AttentionBlock::Weights(ExecutionContext& context,
                                      std::span<const int64_t> query_time_ms,
                                      std::span<const int64_t> key_time_ms,
                                      MatrixView weights) const {
+  Workspace::Scope scope(context.workspace);
+  MatrixView k = context.workspace.Matrix(count, config_.width);
+  MatrixView v = context.workspace.Matrix(count, config_.width);
+  memory.Read(k, v);
   const AttentionSequence sequence{0, q.rows(), 0, count};
   return attention_->Weights(
       context,
-      Input(values, q, memory.k.rows_slice(0, count),
-            memory.v.rows_slice(0, count),
-            {{&sequence, 1}, {}, query_time_ms, key_time_ms}),
+      Input(values, q, k, v, {{&sequence, 1}, {}, query_time_ms, key_time_ms}),
       weights);
 }
 

@@ -23,11 +23,6 @@ struct AttentionBlockConfig {
   bool cross = false;          ///< keys and values come from a memory
 };
 
-/// Keys and values of one layer, as kept between requests: [capacity, D] each.
-struct KeyValueView {
-  MatrixView k, v;
-};
-
 /// Who sees what in one call; see AttentionInput for the meaning.
 struct BlockContext {
   std::span<const AttentionSequence> sequences;
@@ -64,6 +59,10 @@ class AttentionBlock {
   /// Keys and values of memory rows [M, D] (cross blocks).
   absl::Status ProjectMemory(ExecutionContext& context, ConstMatrixView memory,
                              MatrixView k, MatrixView v) const;
+
+  /// The same, written to rows [at, at + M) of a kept memory.
+  absl::Status AppendMemory(ExecutionContext& context, ConstMatrixView memory,
+                            const KeyValueView& kept, int64_t at) const;
 
   /// Inference, self attention over kept rows: x [M, D] are rows
   /// [count, count + M) of one sequence; their keys and values are written to
@@ -118,6 +117,12 @@ class AttentionBlock {
   AttentionInput Input(std::span<const float> values, ConstMatrixView q,
                        ConstMatrixView k, ConstMatrixView v,
                        const BlockContext& block) const;
+  // The first `count` kept rows as `input`'s one sequence.
+  absl::Status AttendToKept(ExecutionContext& context,
+                            std::span<const float> values, ConstMatrixView q,
+                            const KeyValueView& kept, int64_t count,
+                            const BlockContext& block,
+                            MatrixView attended) const;
   absl::Status FinishInference(ExecutionContext& context,
                                std::span<const float> values, ConstMatrixView x,
                                ConstMatrixView attended, MatrixView y) const;

@@ -43,9 +43,8 @@ class VectorAttention final : public Attention {
           out.rows_slice(sequence.query_begin, sequence.query_count);
       if (in_pairs) {
         const AttentionTask task = PlainTask(input, sequence, common);
-        AttentionForwardBfloat16(
-            context.workspace, task,
-            PackBfloat16KeyValues(context.workspace, task.k, task.v), rows);
+        const KeyValueView kept = Pack(context.workspace, task.k, task.v);
+        AttentionForwardBfloat16(context.workspace, task, kept, rows);
         continue;
       }
       AttentionForward(
@@ -54,6 +53,22 @@ class VectorAttention final : public Attention {
           log_sum_exp.empty() ? MatrixView()
                               : log_sum_exp.rows_slice(sequence.query_begin,
                                                        sequence.query_count));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status ForwardKept(ExecutionContext& context, AttentionInput input,
+                           const KeyValueView& kept,
+                           MatrixView out) const override {
+    if (!in_pairs_) return Attention::ForwardKept(context, input, kept, out);
+    ATTUNE_RETURN_IF_ERROR(CheckAttentionForward(spec_, input, out, {}));
+    Workspace::Scope scope(context.workspace);
+    const AttentionTask common = CommonPart(context.workspace, input);
+    for (const AttentionSequence& s : input.sequences) {
+      if (s.query_count == 0) continue;
+      AttentionForwardBfloat16(context.workspace, PlainTask(input, s, common),
+                               kept,
+                               out.rows_slice(s.query_begin, s.query_count));
     }
     return absl::OkStatus();
   }
@@ -104,6 +119,15 @@ class VectorAttention final : public Attention {
       task.time_bias = InLog2(workspace, input.time_bias);
     }
     return task;
+  }
+
+  KeyValueView Pack(Workspace& workspace, ConstMatrixView k,
+                    ConstMatrixView v) const {
+    const KeyValueShape shape{Precision::kBf16, k.rows(), spec_.heads,
+                              spec_.head_width};
+    KeyValueView kept(workspace.AllocateBytes(shape.Bytes()), shape);
+    kept.Write(0, k, v);
+    return kept;
   }
 
   // The rows as they are.

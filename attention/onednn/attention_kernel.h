@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "attention/ops/key_value_view.h"
 #include "base/tensor_view.h"
 #include "base/workspace.h"
 
@@ -57,25 +58,15 @@ struct AttentionTaskGradients {
 void AttentionForward(Workspace& workspace, const AttentionTask& task,
                       MatrixView out, MatrixView log_sum_exp);
 
-/// K and V as the bfloat16 kernel reads them.
-struct Bfloat16KeyValues {
-  const uint16_t* k;  ///< [keys][D]
-  const uint16_t* v;  ///< [keys / 2, rounded up][D][2]: pairs of rows
-};
-
 /// Whether AttentionForwardBfloat16 can be used: HasBfloat16Products(), and an
 /// even head width.
 bool HasBfloat16Attention(int64_t head_width);
 
-/// k and v [keys, D] rounded; memory of the workspace.
-Bfloat16KeyValues PackBfloat16KeyValues(Workspace& workspace, ConstMatrixView k,
-                                        ConstMatrixView v);
-
-/// AttentionForward on the bfloat16 dot product of AVX-512: q, k and v are
-/// rounded to bfloat16, and so are the exponentials as the values' weights,
-/// which adds at most 2^-9 of a value. `task.k` and `task.v` are not read.
+/// AttentionForward on the bfloat16 dot product of AVX-512: q is rounded to
+/// bfloat16, and so are the exponentials as the values' weights, which adds at
+/// most 2^-9 of a value. `kept` is kBf16; `task.k` and `task.v` are not read.
 void AttentionForwardBfloat16(Workspace& workspace, const AttentionTask& task,
-                              const Bfloat16KeyValues& memory, MatrixView out);
+                              const KeyValueView& kept, MatrixView out);
 
 void AttentionBackward(Workspace& workspace, const AttentionTask& task,
                        const AttentionTaskGradients& gradients);

@@ -48,6 +48,31 @@ void Convert(const ConstMatrixView& from, uint16_t* HWY_RESTRICT to) {
   }
 }
 
+// As 32-bit lanes: even rows are the lower halves.
+void WritePairs(const ConstMatrixView& from, int64_t begin,
+                uint32_t* HWY_RESTRICT pairs) {
+  const FloatTag d;
+  const BitsTag du;
+  const int64_t lanes = hn::Lanes(d);
+  const int64_t cols = from.cols();
+  for (int64_t r = 0; r < from.rows(); ++r) {
+    const float* row = from.row(r);
+    uint32_t* to = pairs + (begin + r) / 2 * cols;
+    const bool upper = (begin + r) % 2 != 0;
+    int64_t c = 0;
+    for (; c + lanes <= cols; c += lanes) {
+      const auto bits = RoundedBits(hn::LoadU(d, row + c));
+      const auto low = hn::And(hn::LoadU(du, to + c), hn::Set(du, 0xffffu));
+      hn::StoreU(upper ? hn::Or(bits, low) : hn::ShiftRight<16>(bits), du,
+                 to + c);
+    }
+    for (; c < cols; ++c) {
+      const uint32_t bits = Bfloat16Bits(row[c]);
+      to[c] = upper ? (to[c] & 0xffffu) | bits << 16 : bits;
+    }
+  }
+}
+
 void Round(const ConstMatrixView& from, const MatrixView& to) {
   const FloatTag d;
   const int64_t lanes = hn::Lanes(d);
@@ -73,10 +98,17 @@ namespace attune {
 namespace {
 HWY_EXPORT(Convert);
 HWY_EXPORT(Round);
+HWY_EXPORT(WritePairs);
 }  // namespace
 
 void ConvertToBfloat16(ConstMatrixView from, uint16_t* to) {
   HWY_DYNAMIC_DISPATCH(Convert)(from, to);
+}
+
+void WriteBfloat16Pairs(ConstMatrixView from, int64_t begin, uint16_t* pairs) {
+  // Pairs of the little-endian machines that there are kernels for.
+  HWY_DYNAMIC_DISPATCH(WritePairs)
+  (from, begin, reinterpret_cast<uint32_t*>(pairs));
 }
 
 void RoundToBfloat16(ConstMatrixView from, MatrixView to) {

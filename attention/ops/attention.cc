@@ -15,4 +15,17 @@ int TimeBucket(int64_t difference_ms, int buckets) {
   return std::min(exponent, buckets - 1);
 }
 
+absl::Status Attention::ForwardKept(ExecutionContext& context,
+                                    AttentionInput input,
+                                    const KeyValueView& kept,
+                                    MatrixView out) const {
+  Workspace::Scope scope(context.workspace);
+  const MatrixView k = context.workspace.Matrix(input.k.rows(), input.k.cols());
+  const MatrixView v = context.workspace.Matrix(input.k.rows(), input.k.cols());
+  kept.Read(k, v);
+  input.k = k;
+  input.v = v;
+  return Forward(context, input, out);
+}
+
 }  // namespace attune

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "absl/status/status.h"
+#include "attention/ops/key_value_view.h"
 #include "attention/precision.h"
 #include "base/execution_context.h"
 #include "base/tensor_view.h"
@@ -70,6 +71,14 @@ class Attention {
   virtual absl::Status Forward(ExecutionContext& context,
                                const AttentionInput& input, MatrixView out,
                                MatrixView log_sum_exp = {}) const = 0;
+
+  /// Forward of one sequence over the first rows of `kept`, bfloat16 (for
+  /// kBf16 only): input.k and input.v have as many rows, but are not read. What
+  /// Forward gives for the same rounded rows.
+  virtual absl::Status ForwardKept(ExecutionContext& context,
+                                   AttentionInput input,
+                                   const KeyValueView& kept,
+                                   MatrixView out) const;
 
   /// out and log_sum_exp as Forward wrote them; dout [Nq, D].
   virtual absl::Status Backward(ExecutionContext& context,

@@ -100,9 +100,8 @@ absl::Status CandidateDecoder::AppendMemory(
     ExecutionContext& context, ConstMatrixView memory,
     std::span<const KeyValueView> caches, int64_t at) const {
   for (size_t i = 0; i < blocks_.size(); ++i) {
-    ATTUNE_RETURN_IF_ERROR(blocks_[i].ProjectMemory(
-        context, memory, caches[i].k.rows_slice(at, memory.rows()),
-        caches[i].v.rows_slice(at, memory.rows())));
+    ATTUNE_RETURN_IF_ERROR(
+        blocks_[i].AppendMemory(context, memory, caches[i], at));
   }
   return absl::OkStatus();
 }

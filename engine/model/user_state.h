@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -9,11 +10,11 @@
 namespace attune {
 
 /// What is kept of a user between requests: keys and values of every encoder
-/// and decoder block for the window's final rows. Valid for one model, one
-/// anchor and one epoch of the stored history. Rows [0, final_rows) are final;
-/// up to two more (the newest event with the request's time, and the context
-/// token) are scratch of the running request. Not thread-safe: a request locks
-/// its user's state.
+/// and decoder block for the window's final rows, in the model's precision.
+/// Valid for one model, one anchor and one epoch of the stored history. Rows
+/// [0, final_rows) are final; up to two more (the newest event with the
+/// request's time, and the context token) are scratch of the running request.
+/// Not thread-safe: a request locks its user's state.
 class UserState {
  public:
   explicit UserState(const ModelConfig& config);
@@ -26,7 +27,7 @@ class UserState {
   int64_t final_rows() const { return final_rows_; }
   void set_final_rows(int64_t rows) { final_rows_ = rows; }
   int64_t capacity() const { return capacity_; }
-  size_t size_bytes() const { return data_.size() * sizeof(float); }
+  size_t size_bytes() const { return data_.size(); }
 
   /// One per block, [capacity, D] each.
   std::span<const KeyValueView> encoder() const {
@@ -43,7 +44,7 @@ class UserState {
   int64_t capacity_;
   size_t encoder_blocks_;
   int64_t anchor_ = 0, epoch_ = 0, final_rows_ = 0;
-  std::vector<float> data_;
+  std::vector<std::byte> data_;
   std::vector<KeyValueView> caches_;
 };
 
