@@ -93,7 +93,7 @@ void ForwardTile(const Tile& tile, Biases& biases, bool per_key,
                                            width, s.scores);
       }
       // The scale is in the queries.
-      Softmax<kVectors, /*kScaled=*/false>(tile, first, keys, s.scores, 1.0f,
+      Softmax<kVectors, /*kCoarse=*/false>(tile, first, keys, s.scores, 1.0f,
                                            state(h), StoreInPlace{s.scores});
       AllSumRows<kVectors>(v, task.v.stride(0), s.scores, keys, width,
                            state(h).sums);
@@ -146,7 +146,7 @@ void ForwardQuery(const Tile& tile, const ForwardScratch& s, bool biased,
         }
         hn::Store(sum, d, s.scores + j);
       }
-      const float factor = QuerySoftmax</*kScaled=*/false>(
+      const float factor = QuerySoftmax</*kCoarse=*/false>(
           s.scores, keys, 1.0f, first == 0, s.maximum[h], s.total[h]);
       WithHeadTag(width, [&](auto tag) HWY_ATTR {
         const int64_t lanes = hn::Lanes(tag);

@@ -62,20 +62,20 @@ HWY_INLINE void LargestScores(const Tile& tile, int64_t first, int64_t keys,
   for (int v = 0; v < kVectors; ++v) largest[v] = hn::Max(even[v], odd[v]);
 }
 
-// 2^(score - largest), or of scale * both; `reference` is largest in the units
-// of the result. Vectors by value, here and below: what a lambda captures lives
-// in memory.
-template <bool kScaled>
+// 2^(score - reference); kCoarse: 2^(scale * score - reference), for weights in
+// bfloat16 whose queries could not take the scale without a rounding. Vectors
+// by value, here and below: what a lambda captures lives in memory.
+template <bool kCoarse>
 HWY_INLINE FloatVec Exponential(const float* score, FloatVec scale,
                                 FloatVec reference) {
   const FloatTag d;
   const FloatVec x = hn::Load(d, score);
-  return FastExp2(
-      d, kScaled ? hn::MulSub(x, scale, reference) : hn::Sub(x, reference));
+  if constexpr (kCoarse) return CoarseExp2(d, hn::MulSub(x, scale, reference));
+  return FastExp2(d, hn::Sub(x, reference));
 }
 
 // As above, and 0 in lanes that do not see `key`.
-template <bool kScaled>
+template <bool kCoarse>
 HWY_INLINE FloatVec VisibleExponential(const float* score, FloatVec scale,
                                        FloatVec reference,
                                        const int32_t* visible, int64_t key) {
@@ -84,15 +84,15 @@ HWY_INLINE FloatVec VisibleExponential(const float* score, FloatVec scale,
   const auto sees =
       hn::Gt(hn::Load(di, visible), hn::Set(di, static_cast<int32_t>(key)));
   return hn::IfThenElseZero(hn::RebindMask(d, sees),
-                            Exponential<kScaled>(score, scale, reference));
+                            Exponential<kCoarse>(score, scale, reference));
 }
 
-// scores -> exponentials of kScaled ? scale * score : score, less the largest.
+// scores -> exponentials relative to the running maximum (see Exponential).
 // Lanes that do not see a key get exactly 0, so that it does not matter whether
 // a sequence goes on behind what a query sees. Rescales what earlier blocks
 // left in the state. The exponentials of keys j and j + 1 of vector v go to
 // store(j, v, e0, e1), those of a last odd key with 0.
-template <int kVectors, bool kScaled, class Store>
+template <int kVectors, bool kCoarse, class Store>
 HWY_INLINE void Softmax(const Tile& tile, int64_t first, int64_t keys,
                         const float* scores, float scale,
                         const SoftmaxState& state, Store store) {
@@ -115,7 +115,7 @@ HWY_INLINE void Softmax(const Tile& tile, int64_t first, int64_t keys,
     const FloatVec before =
         hn::Sub(hn::Load(d, state.maximum + v * kLanes), largest[v]);
     const FloatVec rescale =
-        FastExp2(d, kScaled ? hn::Mul(before, factor) : before);
+        FastExp2(d, kCoarse ? hn::Mul(before, factor) : before);
     even[v] = hn::Mul(hn::Load(d, state.total + v * kLanes), rescale);
     for (int64_t i = 0; i < state.head_width; ++i) {
       float* to = state.sums + i * kTile + v * kLanes;
@@ -125,16 +125,16 @@ HWY_INLINE void Softmax(const Tile& tile, int64_t first, int64_t keys,
   FloatVec reference[kVectors];
 #pragma GCC unroll 2
   for (int v = 0; v < kVectors; ++v) {
-    reference[v] = kScaled ? hn::Mul(largest[v], factor) : largest[v];
+    reference[v] = kCoarse ? hn::Mul(largest[v], factor) : largest[v];
   }
   int64_t j = 0;
   for (; j + 2 <= open; j += 2) {
 #pragma GCC unroll 2
     for (int v = 0; v < kVectors; ++v) {
       const float* from = scores + j * kTile + v * kLanes;
-      const FloatVec e0 = Exponential<kScaled>(from, factor, reference[v]);
+      const FloatVec e0 = Exponential<kCoarse>(from, factor, reference[v]);
       const FloatVec e1 =
-          Exponential<kScaled>(from + kTile, factor, reference[v]);
+          Exponential<kCoarse>(from + kTile, factor, reference[v]);
       store(j, v, e0, e1);
       even[v] = hn::Add(even[v], e0);
       odd[v] = hn::Add(odd[v], e1);
@@ -145,11 +145,11 @@ HWY_INLINE void Softmax(const Tile& tile, int64_t first, int64_t keys,
     for (int v = 0; v < kVectors; ++v) {
       const float* from = scores + j * kTile + v * kLanes;
       const int32_t* visible = tile.visible + v * kLanes;
-      const FloatVec e0 = VisibleExponential<kScaled>(
+      const FloatVec e0 = VisibleExponential<kCoarse>(
           from, factor, reference[v], visible, first + j);
       FloatVec e1 = hn::Zero(d);
       if (j + 1 < keys) {
-        e1 = VisibleExponential<kScaled>(from + kTile, factor, reference[v],
+        e1 = VisibleExponential<kCoarse>(from + kTile, factor, reference[v],
                                          visible, first + j + 1);
       }
       store(j, v, e0, e1);
@@ -167,7 +167,7 @@ HWY_INLINE void Softmax(const Tile& tile, int64_t first, int64_t keys,
 // The exponentials of one query's scores [keys], in place, as Softmax makes
 // them in a lane: the same operations on the same numbers in the same order.
 // Returns what earlier sums are to be multiplied by. Writes whole vectors.
-template <bool kScaled>
+template <bool kCoarse>
 HWY_INLINE float QuerySoftmax(float* scores, int64_t keys, float scale,
                               bool fresh, float& maximum, float& total) {
   const FloatTag d;
@@ -180,20 +180,18 @@ HWY_INLINE float QuerySoftmax(float* scores, int64_t keys, float scale,
     most = hn::Max(most, hn::Load(d, scores + j));
   }
   const FloatVec largest = hn::MaxOfLanes(d, most);
-  const FloatVec scaled = hn::Mul(largest, factor);
+  const FloatVec reference = kCoarse ? hn::Mul(largest, factor) : largest;
   float rescale = 1.0f;
   float sum[2] = {0.0f, 0.0f};
   if (!fresh) {
     const FloatVec before = hn::Sub(hn::Set(d, maximum), largest);
     rescale =
-        hn::GetLane(FastExp2(d, kScaled ? hn::Mul(before, factor) : before));
+        hn::GetLane(FastExp2(d, kCoarse ? hn::Mul(before, factor) : before));
     sum[0] = total * rescale;
   }
   for (int64_t j = 0; j < keys; j += kLanes) {
-    const FloatVec score = hn::Load(d, scores + j);
-    hn::Store(FastExp2(d, kScaled ? hn::MulSub(score, factor, scaled)
-                                  : hn::Sub(score, largest)),
-              d, scores + j);
+    hn::Store(Exponential<kCoarse>(scores + j, factor, reference), d,
+              scores + j);
   }
   for (int64_t j = 0; j < keys; ++j) sum[j % 2] += scores[j];
   maximum = hn::GetLane(largest);
