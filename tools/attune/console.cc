@@ -28,6 +28,10 @@ void Warn(std::string_view command, std::string_view message) {
   fmt::print(stderr, "attune {}: warning: {}\n", command, message);
 }
 
+void Note(std::string_view command, std::string_view message) {
+  fmt::print(stderr, "attune {}: note: {}\n", command, message);
+}
+
 void Print(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
 }

@@ -23,6 +23,9 @@ int FailUsage(std::string_view command, std::string_view message);
 /// "attune <command>: warning: <message>" on stderr.
 void Warn(std::string_view command, std::string_view message);
 
+/// "attune <command>: note: <message>" on stderr.
+void Note(std::string_view command, std::string_view message);
+
 /// Prints on stdout.
 void Print(std::string_view text);
 /// Indented JSON and a line feed on stdout.

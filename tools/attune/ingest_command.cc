@@ -130,7 +130,7 @@ void PrintFile(const FileSummary& file) {
   add(file.repeated,
       "of them more than once in the file (the last one counts)");
   add(file.duplicates, "known by event_id and left out");
-  add(file.skipped, "bad rows skipped");
+  add(file.skipped, file.skipped == 1 ? "bad row skipped" : "bad rows skipped");
   add(file.without_time, "with an order but no time");
   Print(line + "\n");
   if (file.numbered_here > 0) {

@@ -30,6 +30,7 @@ absl::Status Publish(const Arguments& arguments) {
   EngineOptions options;
   options.database_path = arguments.database;
   options.mode = EngineOptions::Mode::kOwner;
+  options.publish_items_per_second = 0;  // the owner serves nobody
   options.log = WarningsOf(kCommand);
   ATTUNE_ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine,
                           Engine::Open(std::move(options)));

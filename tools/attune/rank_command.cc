@@ -2,6 +2,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,6 +42,29 @@ std::string TitleOf(storage::Database& database, std::string_view item_id) {
   return item.ok() && item->has_value() ? (*item)->title() : std::string();
 }
 
+// Over the whole catalogue, items that the user has had to do with stand high;
+// whether they are wanted depends on the trade, so the answer has them and says
+// so.
+absl::Status NoteSeen(storage::Database& database, const Arguments& arguments,
+                      const v1::RankResponse& response) {
+  ATTUNE_ASSIGN_OR_RETURN(const v1::History history,
+                          database.GetHistory(arguments.user));
+  std::set<std::string_view> seen;
+  for (const v1::HistoryEvent& event : history.events()) {
+    seen.insert(event.item_id());
+  }
+  int64_t count = 0;
+  for (const v1::RankedItem& item : response.items()) {
+    count += seen.contains(item.item_id()) ? 1 : 0;
+  }
+  if (count > 0) {
+    Note(kCommand, StrCat(count, " of the ", response.items_size(),
+                          " are in the user's history; --exclude-seen leaves "
+                          "such items out"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Rank(const Arguments& arguments) {
   v1::RankRequest request;
   request.set_user_id(arguments.user);
@@ -69,7 +93,10 @@ absl::Status Rank(const Arguments& arguments) {
     return TitleOf(*database, item_id);
   };
   Print(ResponseToTable(response, table));
-  return absl::OkStatus();
+  if (!response.retrieved() || arguments.policy.exclude_seen) {
+    return absl::OkStatus();
+  }
+  return NoteSeen(*database, arguments, response);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "program_test_base.h"
+#include "storage/database.h"
 
 namespace attune {
 namespace {
@@ -50,7 +51,7 @@ TEST_F(ShowCommandTest, ShowsTheDatabase) {
   const Json json = Json::parse(Show({"--json"}));
   EXPECT_EQ(json["items"], 2);
   EXPECT_EQ(json["histories"], 2);
-  EXPECT_EQ(json["format_version"], 1);
+  EXPECT_EQ(json["format_version"], storage::kFormatVersion);
   EXPECT_TRUE(json["model"].is_null());
   EXPECT_EQ(json["schema"]["columns"].size(), 2u);
 }

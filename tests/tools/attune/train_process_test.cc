@@ -106,8 +106,10 @@ TEST_F(TrainProcessTest, FromLogsToListsTheSameByEveryWay) {
   ASSERT_TRUE(lines.ok());
   std::string_view line;
   int users = 0;
+  std::string a_reader;
   while ((*lines)->Next(&line).value()) {
     const Json row = Json::parse(line);
+    a_reader = row["user_id"];
     ++users;
     if (users % 30 != 1) continue;
     for (const bool from_directory : {false, true}) {
@@ -121,6 +123,18 @@ TEST_F(TrainProcessTest, FromLogsToListsTheSameByEveryWay) {
     }
   }
   EXPECT_EQ(users, 150);
+
+  // A list of everything holds what the user has had; only then it is said.
+  for (const bool excluded : {false, true}) {
+    std::vector<std::string> rank = {"rank",   "--db", db(), "--user",
+                                     a_reader, "--k",  "0"};
+    if (excluded) rank.push_back("--exclude-seen");
+    const ProgramResult result = Run(rank);
+    EXPECT_EQ(result.exit_code, 0) << result.errors;
+    EXPECT_EQ(result.errors.find("--exclude-seen leaves") != std::string::npos,
+              !excluded)
+        << result.errors;
+  }
 
   const std::string table =
       Must({"rank", "--db", db(), "--user", "nobody", "--k", "3"});
