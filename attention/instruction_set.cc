@@ -9,9 +9,8 @@
 namespace attune {
 namespace {
 
-// Highway's targets are bits, better ones lower; SCALAR is the highest and
-// cannot be disabled. AVX3_DL, which no kernel is compiled for, stands for the
-// instructions after AVX-512's first edition.
+// Highway's targets are bits. AVX3_DL, which no kernel is compiled for, stands
+// for the instructions after AVX-512's first edition.
 constexpr int64_t kNewest = HWY_AVX3_DL;
 
 struct Limit {
@@ -32,11 +31,11 @@ absl::Status LimitInstructionSet(std::string_view name) {
   std::string known;
   for (const Limit& limit : kLimits) {
     if (limit.name == name) {
-      // Zero would undo an earlier limit.
-      if (limit.disabled != 0) {
-        hwy::DisableTargets(limit.disabled);
-        hwy::GetChosenTarget().DeInit();
-      }
+      // Not by DisableTargets: with it, every later SupportedTargets() of hwy
+      // 1.0.3 makes the undiminished choice again.
+      const int64_t left = hwy::SupportedTargets() & ~limit.disabled;
+      hwy::SetSupportedTargetsForTest(left | HWY_SCALAR);
+      hwy::GetChosenTarget().DeInit();
       return absl::OkStatus();
     }
     absl::StrAppend(&known, known.empty() ? "" : ", ", std::string(limit.name));

@@ -82,7 +82,7 @@ absl::Status HistoryEncoder::Append(ExecutionContext& context,
                               query_time_ms, key_time_ms, rows));
   }
   memory_norm_.Forward(context, values, rows, memory);
-  if (!user.empty()) StandardizeRows(rows, user);
+  StandardizeRows(rows.rows_slice(rows.rows() - 1, 1), user);
   return absl::OkStatus();
 }
 

@@ -39,9 +39,9 @@ class HistoryEncoder {
                    MatrixView rows) const;
 
   /// Inference: encodes rows [count, count + M) behind `count` kept ones (see
-  /// AttentionBlock::AppendRows), one cache per block. Out, each [M, D]:
-  /// `memory` for the decoder, `user` the standardised user vectors (may be
-  /// empty).
+  /// AttentionBlock::AppendRows), one cache per block. Out:
+  /// `memory` [M, D] for the decoder, `user` [1, D] the standardised user
+  /// vector of the newest row.
   absl::Status Append(ExecutionContext& context, std::span<const float> values,
                       MatrixView rows, std::span<const KeyValueView> caches,
                       int64_t count, std::span<const int64_t> query_time_ms,

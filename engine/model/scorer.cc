@@ -68,16 +68,14 @@ absl::StatusOr<Scorer::Encoded> Scorer::Encode(
   history.EmbedInputs(values_, {action, gap, is_start}, input);
 
   MatrixView memory = workspace.Matrix(fresh, config.width);
-  MatrixView users = workspace.Matrix(fresh, config.width);
   std::span<const int64_t> query_times, key_times;
   if (timed) {
     query_times = times.subspan(kept + 1, fresh);
     key_times = times.first(rows);
   }
-  ATTUNE_RETURN_IF_ERROR(history.Append(context, values_, input,
-                                        state.encoder(), kept, query_times,
-                                        key_times, memory, users));
-  std::copy_n(users.row(fresh - 1), config.width, user.begin());
+  ATTUNE_RETURN_IF_ERROR(history.Append(
+      context, values_, input, state.encoder(), kept, query_times, key_times,
+      memory, {user.data(), {1, config.width}}));
   ATTUNE_RETURN_IF_ERROR(
       decoder.AppendMemory(context, memory, state.decoder(), kept));
 
