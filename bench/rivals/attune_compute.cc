@@ -17,13 +17,13 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "attention/instruction_set.h"
 #include "base/clock.h"
 #include "base/parallel.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "bench/rivals/compute_case.h"
 #include "engine/io/text_file.h"
-#include "hwy/highway.h"
 
 namespace attune {
 namespace {
@@ -39,18 +39,6 @@ absl::Status Make(const std::vector<std::string>& args) {
   return ComputeCase::Write(
       config, std::atoll(args[2].c_str()), std::atoll(args[3].c_str()),
       std::strtoull(args[4].c_str(), nullptr, 10), args[0]);
-}
-
-absl::Status SetInstructionSet(const std::string& name) {
-  // "avx512": bf16 instructions are oneDNN's alone, ONEDNN_MAX_CPU_ISA bars it.
-  if (name == "best" || name == "avx512") return absl::OkStatus();
-  if (name != "avx2") {
-    return absl::InvalidArgumentError(
-        StrCat("instruction set \"", name, "\" is none of best, avx512, avx2"));
-  }
-  hwy::SetSupportedTargetsForTest(HWY_AVX2 | HWY_SCALAR);
-  hwy::GetChosenTarget().DeInit();
-  return absl::OkStatus();
 }
 
 absl::StatusOr<std::string> Answer(ComputeCase& compute,
@@ -89,7 +77,7 @@ absl::Status Serve(const std::vector<std::string>& args) {
     return absl::InvalidArgumentError(
         "serve DIRECTORY f32|bf16 [best|avx512|avx2]");
   }
-  if (args.size() == 3) ATTUNE_RETURN_IF_ERROR(SetInstructionSet(args[2]));
+  if (args.size() == 3) ATTUNE_RETURN_IF_ERROR(LimitInstructionSet(args[2]));
   ATTUNE_ASSIGN_OR_RETURN(auto compute, ComputeCase::Load(args[0], args[1]));
   std::cout << "ready" << std::endl;
   std::string line;
