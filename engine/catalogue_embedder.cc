@@ -17,7 +17,7 @@ namespace {
 
 /// Items per step. Products run in blocks of at least 32 rows; a step of a
 /// limited publication is the shortest one that fills a block, so that a
-/// request on the same core is held up for about a millisecond.
+/// request on the same core is held up for about two milliseconds.
 constexpr size_t kPacedStep = 32;
 constexpr size_t kStep = 256;
 
