@@ -10,7 +10,7 @@ namespace attune {
 namespace {
 
 /// Products run in blocks of so many rows.
-constexpr int64_t kBlock = 32;
+constexpr int64_t kRowBlock = 32;
 constexpr double kUsable = 0.8;  // of the budget
 
 /// Everything but fusion and reasons, with `rows` to encode.
@@ -32,7 +32,7 @@ int64_t FusedWithin(const RequestCosts& costs, const RequestWork& work,
                     double ns) {
   if (FusionNs(costs, work.candidates) <= ns) return work.candidates;
   const double count = std::floor(std::max(ns, 0.0) / costs.fused_candidate);
-  return static_cast<int64_t>(count) / kBlock * kBlock;
+  return static_cast<int64_t>(count) / kRowBlock * kRowBlock;
 }
 
 /// The histories to try, longest first: -1 (all of it), then what is shorter
@@ -76,7 +76,7 @@ absl::StatusOr<ServicePlan> PlanService(const RequestCosts& costs,
       const int64_t fused =
           most == 0 ? 0 : FusedWithin(costs, work, usable - base);
       // Whole blocks: of 100 candidates at least 96.
-      if (fused < most / kBlock * kBlock) continue;
+      if (fused < most / kRowBlock * kRowBlock) continue;
       plan.fused_candidates = fused;
       plan.history_events = events;
       plan.estimated_ns = base + FusionNs(costs, fused);
