@@ -16,7 +16,7 @@ class BlockedSignals {
   BlockedSignals& operator=(const BlockedSignals&) = delete;
 
  private:
-  sigset_t before_;
+  sigset_t before_ = {};
 };
 
 /// A thread that takes no signals, from its first instruction on: the process's

@@ -57,7 +57,7 @@ class Rng {
   static uint64_t Rotate(uint64_t x, int k) {
     return (x << k) | (x >> (64 - k));
   }
-  uint64_t state_[4];
+  uint64_t state_[4] = {};
 };
 
 }  // namespace attune

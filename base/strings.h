@@ -11,6 +11,7 @@ namespace strings_internal {
 
 template <typename T>
 const T& Piece(const T& value) {
+  // NOLINTNEXTLINE(bugprone-return-const-ref-from-parameter): used in one call
   return value;
 }
 inline absl::string_view Piece(const std::string_view& value) {

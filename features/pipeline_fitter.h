@@ -33,7 +33,7 @@ struct PipelineOptions {
 class PipelineFitter {
  public:
   /// Schema columns of type event are not used by the pipeline.
-  PipelineFitter(Schema schema, const PipelineOptions& options = {});
+  explicit PipelineFitter(Schema schema, const PipelineOptions& options = {});
   ~PipelineFitter();
   PipelineFitter(const PipelineFitter&) = delete;
   PipelineFitter& operator=(const PipelineFitter&) = delete;

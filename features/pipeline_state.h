@@ -46,7 +46,7 @@ struct PipelineState {
 absl::Status CheckState(const PipelineState& state);
 
 std::string StateToJson(const PipelineState& state);
-absl::StatusOr<PipelineState> StateFromJson(std::string_view json,
+absl::StatusOr<PipelineState> StateFromJson(std::string_view text,
                                             std::string_view source);
 
 }  // namespace attune::features

@@ -32,7 +32,7 @@ class Schema {
   /// InvalidArgument names `source` and the place, such as
   /// `schema.json: columns[2].type: unknown type "nmeric"`. Unknown and
   /// repeated fields are refused.
-  static absl::StatusOr<Schema> FromJson(std::string_view json,
+  static absl::StatusOr<Schema> FromJson(std::string_view text,
                                          std::string_view source = "schema");
   /// Stable text: equal schemas give equal bytes.
   std::string ToJson() const;

@@ -27,7 +27,7 @@ void UnpackLinearWeights(const float* packed, MatrixView weight);
 
 /// What comes after the product: c = f(a W + bias) or a W + bias + residual.
 struct LinearEpilogue {
-  const float* bias;  ///< [PackedColumns(out)]
+  const float* bias = nullptr;  ///< [PackedColumns(out)]
   /// kNone where there is a residual.
   ActivationKind activation = ActivationKind::kNone;
   ConstMatrixView residual = {};  ///< [M, out] or empty; may be c

@@ -38,7 +38,7 @@ struct PreparedMatmul::Arguments {
   memory src, bias, residual, dst, scratchpad;
   // As the C interface takes them: the C++ one hashes and copies a map in every
   // call. The weights' place is kWeights.
-  std::array<dnnl_exec_arg_t, 6> list;
+  std::array<dnnl_exec_arg_t, 6> list = {};
   int count = 0;
 
   static constexpr int kWeights = 0;

@@ -16,7 +16,8 @@ namespace {
 class ReferenceAttention final : public Attention {
  public:
   explicit ReferenceAttention(const AttentionSpec& spec)
-      : spec_(spec), scale_(1.0 / std::sqrt(double(spec.head_width))) {}
+      : spec_(spec),
+        scale_(1.0 / std::sqrt(static_cast<double>(spec.head_width))) {}
 
   const AttentionSpec& spec() const override { return spec_; }
 

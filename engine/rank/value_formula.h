@@ -71,7 +71,7 @@ class ValueFormula {
     kSigmoid,
   };
   struct Step {
-    Code code;
+    Code code = Code::kNumber;
     int32_t task = 0;   // kProbability, kLogit
     double number = 0;  // kNumber
   };

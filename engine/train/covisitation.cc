@@ -88,7 +88,8 @@ void Covisitation::BuildCooccurrences(const ItemLists& sequences,
         for (int32_t item = begin; item < end; ++item) {
           row.clear();
           for (const auto& count : counter.Row(item, &scratch)) {
-            const double users = double(users_[item]) * users_[count.item];
+            const double users =
+                static_cast<double>(users_[item]) * users_[count.item];
             row.push_back({count.item,
                            static_cast<float>(count.users / std::sqrt(users))});
           }

@@ -125,6 +125,7 @@ IdTable DatasetBuilder::Names::Release(std::vector<int32_t>* remap) {
   IdTable table(std::move(names));
   remap->resize(index_.size());
   for (const auto& [name, number] : index_) {
+    // NOLINTNEXTLINE(bugprone-unchecked-optional-access): made of these names
     (*remap)[number] = *table.Find(name);
   }
   index_ = {};

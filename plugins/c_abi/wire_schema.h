@@ -12,10 +12,10 @@ struct WireMessage;
 /// A field that holds text or another message. Numbers need no entry: every
 /// bit pattern of theirs is valid.
 struct WireField {
-  uint32_t number;
+  uint32_t number = 0;
   absl::string_view name;
-  bool repeated;
-  const WireMessage* message;  ///< null: text
+  bool repeated = false;
+  const WireMessage* message = nullptr;  ///< null: text
 };
 
 /// What CheckWire must know of a message type. Kept by hand beside

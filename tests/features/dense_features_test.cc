@@ -313,9 +313,9 @@ TEST_F(DenseFeaturesTest, Context) {
   EXPECT_EQ(out, thursday);
   Pipeline::ContextFeatures(-7 * kDay, true, out);
   EXPECT_EQ(out, thursday);
-  Pipeline::ContextFeatures(6 * 3'600'000, true, out);
+  Pipeline::ContextFeatures(int64_t{6} * 3'600'000, true, out);
   EXPECT_NEAR(out[0], 1, 1e-6);  // six in the morning
-  Pipeline::ContextFeatures(-18 * 3'600'000, true, out);
+  Pipeline::ContextFeatures(int64_t{-18} * 3'600'000, true, out);
   EXPECT_NEAR(out[0], 1, 1e-6);
   EXPECT_NEAR(out[2], std::sin(2 * 2 * 3.14159265 / 7), 1e-6);  // Wednesday
   for (const int64_t extreme : {INT64_MIN, INT64_MAX}) {

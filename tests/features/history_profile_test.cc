@@ -35,7 +35,7 @@ TEST(HistoryProfileTest, AgreesWithTheDefinition) {
   }
   HistoryProfile profile;
   for (int i = 0; i < kEvents; ++i) {
-    profile.Add(items[i], weights[i], 1000 * i, true);
+    profile.Add(items[i], weights[i], int64_t{1000} * i, true);
   }
   EXPECT_EQ(profile.size(), kEvents);
   EXPECT_EQ(profile.last_time_ms(), 1000 * (kEvents - 1));

@@ -38,7 +38,7 @@ class ErrorBufferTest : public AbiTest {
     EXPECT_EQ(error_.message_length, message.size());
     EXPECT_EQ(memory_.find_first_not_of('x', capacity), std::string::npos)
         << "written past the capacity";
-    return capacity > 0 ? std::string(memory_.c_str()) : std::string();
+    return capacity > 0 ? memory_.substr(0, memory_.find('\0')) : std::string();
   }
 
   std::string memory_;

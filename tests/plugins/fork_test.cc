@@ -12,7 +12,7 @@ namespace {
 
 /// The exit status of a child that runs `body`; its result is the status.
 template <typename Body>
-int InChild(Body&& body) {
+int InChild(const Body& body) {
   const pid_t child = fork();
   if (child == 0) _exit(body());
   int status = 0;
