@@ -29,7 +29,7 @@ struct ModelConfig {
   int text_buckets = 16384;      ///< rows of the n-gram table
   int attribute_buckets = 8192;  ///< rows of the "field=value" table
   std::vector<int> fusion_hidden = {128, 64};
-  float temperature = 0.08f;  ///< match = cosine / temperature
+  float temperature = 0.05f;  ///< match = cosine / temperature
 
   /// True when every event of the training data had a time. False: time biases,
   /// gaps and clock features are masked.
@@ -61,7 +61,7 @@ struct ModelConfig {
   std::string ToJson() const;
   /// InvalidArgument naming an unknown, missing or ill-typed key or a value
   /// out of range.
-  static absl::StatusOr<ModelConfig> FromJson(std::string_view json,
+  static absl::StatusOr<ModelConfig> FromJson(std::string_view text,
                                               std::string_view file);
   absl::Status Validate() const;
 };

@@ -53,9 +53,13 @@ void DecoderSampler::Sample(const MatchBatch& rows, ConstMatrixView x,
     for (const Interaction& event : sequence.events) {
       scratch.excluded[event.item] = 1;
     }
-    for (int draw = 0; draw < options_.decoder_positions; ++draw) {
-      const int64_t row = range.query_begin +
-                          static_cast<int64_t>(rng.Below(range.query_count));
+    // The last event may have a row too, which has no target.
+    const int64_t targets = std::min<int64_t>(
+        range.query_count, static_cast<int64_t>(sequence.events.size()) - 1);
+    for (int draw = 0; draw < options_.decoder_positions && targets > 0;
+         ++draw) {
+      const int64_t row =
+          range.query_begin + static_cast<int64_t>(rng.Below(targets));
       if (rows.weight[row] > 0) {
         SampleNext(rows, s, row, x, user, rng, scratch, out);
       }
@@ -105,6 +109,7 @@ void DecoderSampler::SampleNext(const MatchBatch& rows, size_t sequence,
   DecoderGroup group;
   Begin(rows, sequence, row, rows.query_time_ms[row],
         next.has_time && network_.config().use_time, scratch, group);
+  group.weight = rows.weight[row];
   group.begin = static_cast<int64_t>(out.item.size());
   AddCandidate(next.item, 1, 0, 0, scratch, out);
 
@@ -168,8 +173,10 @@ void DecoderSampler::SamplePages(const MatchBatch& rows, size_t sequence,
   const int64_t limit = split_.training_limit(piece.user);
   if (shown.empty() || length == 0) return;
   for (int draw = 0; draw < options_.decoder_positions; ++draw) {
-    // A page: shown items with the same events before them.
-    const Impression& pivot = shown[rng.Below(shown.size())];
+    // A page: shown items with the same events before them, in groups of
+    // kPageItems, so that every impression belongs to one group only.
+    const size_t chosen = rng.Below(shown.size());
+    const Impression& pivot = shown[chosen];
     if (pivot.sort_key >= limit) continue;
     auto before = std::lower_bound(
         piece.events.begin(), piece.events.end(), pivot.sort_key,
@@ -177,10 +184,19 @@ void DecoderSampler::SamplePages(const MatchBatch& rows, size_t sequence,
     const int64_t known = before - piece.events.begin();
     if (known == 0 || known > length) continue;
     const int64_t from = piece.events[known - 1].sort_key;
-    const int64_t to = before->sort_key;  // known <= length < events.size()
+    // Behind the piece's last event lies the next one, or the training's end.
+    const auto after =
+        split_.training(piece.user).begin() +
+        (piece.events.data() + known - split_.training(piece.user).data());
+    const int64_t to = after == split_.training(piece.user).end()
+                           ? limit - 1
+                           : after->sort_key;
+    if (pivot.sort_key > to) continue;  // behind the piece
     auto page = std::upper_bound(
         shown.begin(), shown.end(), from,
         [](int64_t key, const Impression& i) { return key < i.sort_key; });
+    page += (static_cast<ptrdiff_t>(chosen) - (page - shown.begin())) /
+            kPageItems * kPageItems;
     DecoderGroup group;
     group.impression = true;
     Begin(rows, sequence, first + known - 1, pivot.time_ms,

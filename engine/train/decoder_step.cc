@@ -162,6 +162,7 @@ double DecoderStep::LossAndGradient(const DecoderBatch& batch,
       auto logit = [&](int64_t c) {
         return match[c] + out(c, 0) + batch.log_weight[c];
       };
+      const float scale_of_group = inputs.next_scale * group.weight;
       float highest = logit(group.begin);
       for (int64_t c = group.begin; c < group.end; ++c) {
         highest = std::max(highest, logit(c));
@@ -170,12 +171,11 @@ double DecoderStep::LossAndGradient(const DecoderBatch& batch,
       for (int64_t c = group.begin; c < group.end; ++c) {
         sum += std::exp(logit(c) - highest);
       }
-      loss +=
-          inputs.next_scale * (std::log(sum) + highest - logit(group.begin));
+      loss += scale_of_group * (std::log(sum) + highest - logit(group.begin));
       for (int64_t c = group.begin; c < group.end; ++c) {
         const double p = std::exp(logit(c) - highest) / sum;
-        dout(c, 0) = static_cast<float>(p - (c == group.begin ? 1 : 0)) *
-                     inputs.next_scale;
+        dout(c, 0) =
+            static_cast<float>(p - (c == group.begin ? 1 : 0)) * scale_of_group;
       }
       continue;
     }

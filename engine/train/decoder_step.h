@@ -19,6 +19,7 @@ struct DecoderGroup {
   float clock[5] = {};
   int64_t begin = 0, end = 0;  ///< candidates
   bool impression = false;     ///< labels by task; else candidate 0 is the next
+  float weight = 1;            ///< in the next-item loss
 };
 
 /// Groups of one shard over the rows of a MatchBatch.

@@ -56,6 +56,17 @@ absl::StatusOr<EvaluationReport> EvaluateModel(
   }
   report.rows.push_back(
       MakeEvaluationRow("model", model.version(), all, unseen, options.ks));
+  std::span<const ImpressionCase> shown = set->split->test_impressions();
+  if (model.config().tasks.size() > 1 && !shown.empty()) {
+    report.tasks = TaskRows("item rate", *set->dataset, shown,
+                            ItemRateScores(*set->dataset, *set->split, shown));
+    ATTUNE_ASSIGN_OR_RETURN(const TaskScores scores,
+                            evaluator.ScoreImpressions(
+                                *set->dataset, shown, data.tasks, choice.mode));
+    for (TaskRow& row : TaskRows("model", *set->dataset, shown, scores)) {
+      report.tasks.push_back(std::move(row));
+    }
+  }
   return report;
 }
 

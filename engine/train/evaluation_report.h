@@ -31,6 +31,8 @@ struct EvaluationReport {
   int64_t cases = 0;
   int32_t candidates = 0;
   std::vector<EvaluationRow> rows;
+  /// Time split of logs with impressions: the test window's, as shown.
+  std::vector<TaskRow> tasks;
 
   /// Null where there is no row of that name.
   const EvaluationRow* Find(std::string_view name) const;

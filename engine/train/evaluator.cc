@@ -57,6 +57,37 @@ absl::StatusOr<std::vector<std::vector<TargetRanks>>> Evaluator::Rank(
   return result;
 }
 
+absl::StatusOr<Scorer::Encoded> Evaluator::Encode(
+    Worker& worker, int32_t user, std::span<const Interaction> prefix,
+    int64_t now_ms, bool has_time, std::span<float> user_vector) const {
+  const ModelConfig& config = scorer_.config();
+  const int64_t anchor = config.Anchor(static_cast<int64_t>(prefix.size()));
+  if (worker.state.anchor() != anchor) worker.state.Reset(anchor, 0);
+  worker.events.clear();
+  worker.rows.clear();
+  int64_t row = 0;
+  for (const Interaction& event : prefix.subspan(anchor)) {
+    worker.events.push_back(
+        {actions_[event.action], event.has_time, event.time_ms});
+    if (row++ >= worker.state.final_rows()) worker.rows.push_back(event.item);
+  }
+  MatrixView new_x = worker.context.workspace.ZeroMatrix(
+      static_cast<int64_t>(worker.rows.size()), config.width);
+  GatherAdd(x_, worker.rows, new_x);
+
+  const bool timed = has_time && config.use_time;
+  std::span<float> clock =
+      worker.context.workspace.Allocate<float>(kClockFeatures);
+  features::Pipeline::ContextFeatures(now_ms, timed, clock);
+  RequestContext request;
+  request.now_ms = now_ms;
+  request.has_time = timed;
+  request.clock = clock;
+  request.user_tokens = features_.user(user).tokens;
+  return scorer_.Encode(worker.context, worker.state, worker.events, new_x,
+                        request, user_vector);
+}
+
 absl::Status Evaluator::RankOne(Worker& worker, const EvalCase& c,
                                 std::span<const FusionChoice> choices,
                                 const Options& options,
@@ -64,33 +95,11 @@ absl::Status Evaluator::RankOne(Worker& worker, const EvalCase& c,
   const ModelConfig& config = scorer_.config();
   Workspace& workspace = worker.context.workspace;
   std::span<const Interaction> prefix = split_.prefix(c);
-  const int64_t count = static_cast<int64_t>(prefix.size());
-  const int64_t anchor = config.Anchor(count);
-  std::span<const Interaction> window = prefix.subspan(anchor);
-  worker.state.Reset(anchor, 0);
-  worker.events.clear();
-  worker.rows.clear();
-  for (const Interaction& event : window) {
-    worker.events.push_back(
-        {actions_[event.action], event.has_time, event.time_ms});
-    worker.rows.push_back(event.item);
-  }
-  MatrixView new_x =
-      workspace.ZeroMatrix(static_cast<int64_t>(window.size()), config.width);
-  GatherAdd(x_, worker.rows, new_x);
-
-  float clock[kClockFeatures];
-  features::Pipeline::ContextFeatures(c.time_ms, c.has_time && config.use_time,
-                                      clock);
-  RequestContext request;
-  request.now_ms = c.time_ms;
-  request.has_time = c.has_time && config.use_time;
-  request.clock = clock;
-  request.user_tokens = features_.user(c.user).tokens;
   std::span<float> user = workspace.Allocate<float>(config.width);
-  ATTUNE_ASSIGN_OR_RETURN(const Scorer::Encoded encoded,
-                          scorer_.Encode(worker.context, worker.state,
-                                         worker.events, new_x, request, user));
+  worker.state.Reset(-1, 0);  // of another user
+  ATTUNE_ASSIGN_OR_RETURN(
+      const Scorer::Encoded encoded,
+      Encode(worker, c.user, prefix, c.time_ms, c.has_time, user));
 
   worker.match.resize(x_.rows());
   scorer_.Match(user, x_, worker.match);
@@ -169,6 +178,79 @@ absl::Status Evaluator::RankOne(Worker& worker, const EvalCase& c,
       scores = worker.scores;
     }
     ranks[i] = RankTarget(scores, c.target, candidates, worker.seen);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<TaskScores> Evaluator::ScoreImpressions(
+    const Dataset& dataset, std::span<const ImpressionCase> cases,
+    std::span<const int32_t> tasks, FusionMode mode) const {
+  TaskScores scores;
+  for (const ImpressionCase& c : cases) {
+    scores.groups.push_back(scores.groups.back() + c.end - c.begin);
+  }
+  for (size_t task = 0; task < tasks.size(); ++task) {
+    scores.logits.emplace_back(scores.groups.back(), 0.0f);
+  }
+  const int64_t slices =
+      std::min<int64_t>(static_cast<int64_t>(cases.size()),
+                        static_cast<int64_t>(pool_.threads()) * 4);
+  std::vector<absl::Status> statuses(slices);
+  pool_.ParallelFor(slices, [&](int64_t slice) {
+    Worker worker(scorer_.config());
+    for (size_t i = cases.size() * slice / slices;
+         i < cases.size() * (slice + 1) / slices; ++i) {
+      statuses[slice] = ScoreCase(worker, dataset, cases[i], tasks, mode,
+                                  scores.groups[i], scores);
+      if (!statuses[slice].ok()) return;
+    }
+  });
+  for (const absl::Status& status : statuses) {
+    ATTUNE_RETURN_IF_ERROR(status);
+  }
+  return scores;
+}
+
+absl::Status Evaluator::ScoreCase(Worker& worker, const Dataset& dataset,
+                                  const ImpressionCase& c,
+                                  std::span<const int32_t> tasks,
+                                  FusionMode mode, int64_t first_row,
+                                  TaskScores& scores) const {
+  const ModelConfig& config = scorer_.config();
+  const int64_t model_tasks = static_cast<int64_t>(config.tasks.size());
+  std::span<const Interaction> sequence = split_.sequence(c.user);
+  worker.state.Reset(-1, 0);  // of another user
+  for (int64_t i = c.begin; i < c.end; ++i) {
+    worker.context.workspace.Reset();
+    Workspace& workspace = worker.context.workspace;
+    const Impression& shown = dataset.impressions(c.user)[i];
+    const auto end =
+        std::ranges::partition_point(sequence, [&](const Interaction& event) {
+          return event.sort_key < shown.sort_key;
+        });
+    std::span<const Interaction> prefix(sequence.begin(), end);
+    std::span<float> user = workspace.Allocate<float>(config.width);
+    ATTUNE_ASSIGN_OR_RETURN(
+        const Scorer::Encoded encoded,
+        Encode(worker, c.user, prefix, shown.time_ms, shown.has_time, user));
+    MatrixView dense = workspace.Matrix(1, config.dense_width);
+    features_.Begin(c.user, prefix, shown.time_ms,
+                    shown.has_time && config.use_time, /*training=*/false,
+                    worker.scratch);
+    features_.Candidate(shown.item, 0, worker.scratch, dense.row_span(0));
+    const ConstMatrixView x = x_.rows_slice(shown.item, 1);
+    float match = 0;
+    scorer_.Match(user, x, {&match, 1});
+    MatrixView fusion = workspace.Matrix(1, model_tasks);
+    ATTUNE_RETURN_IF_ERROR(
+        scorer_.Fuse(worker.context, worker.state, encoded, user,
+                     {x, q_.rows_slice(shown.item, 1), dense}, mode, fusion));
+    MatrixView logits = workspace.Matrix(model_tasks, 1);
+    scorer_.Logits({&match, 1}, fusion, logits);
+    for (size_t task = 0; task < tasks.size(); ++task) {
+      if (tasks[task] < 0) continue;
+      scores.logits[task][first_row + i - c.begin] = logits(tasks[task], 0);
+    }
   }
   return absl::OkStatus();
 }

@@ -10,6 +10,7 @@
 #include "engine/train/example_features.h"
 #include "engine/train/metrics.h"
 #include "engine/train/split.h"
+#include "engine/train/task_report.h"
 
 namespace attune {
 
@@ -47,8 +48,25 @@ class Evaluator {
       std::span<const EvalCase> cases, std::span<const FusionChoice> choices,
       const Options& options) const;
 
+  /// Scores impressions at the time when they were shown, each with the events
+  /// before it. `tasks` maps the dataset's tasks to the model's (-1: not one;
+  /// its logits are 0).
+  absl::StatusOr<TaskScores> ScoreImpressions(
+      const Dataset& dataset, std::span<const ImpressionCase> cases,
+      std::span<const int32_t> tasks, FusionMode mode) const;
+
  private:
   struct Worker;
+  /// Encodes `prefix` for a request at that time, from the worker's state on if
+  /// it holds a part of it.
+  absl::StatusOr<Scorer::Encoded> Encode(Worker& worker, int32_t user,
+                                         std::span<const Interaction> prefix,
+                                         int64_t now_ms, bool has_time,
+                                         std::span<float> user_vector) const;
+  absl::Status ScoreCase(Worker& worker, const Dataset& dataset,
+                         const ImpressionCase& c,
+                         std::span<const int32_t> tasks, FusionMode mode,
+                         int64_t first_row, TaskScores& scores) const;
   absl::Status RankOne(Worker& worker, const EvalCase& c,
                        std::span<const FusionChoice> choices,
                        const Options& options,

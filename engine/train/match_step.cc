@@ -23,7 +23,8 @@ void MatchBatch::Clear() {
 
 void MatchBatch::Add(const Network& network, const TrainingSequence& sequence,
                      std::span<const int32_t> active,
-                     std::span<const int32_t> actions) {
+                     std::span<const int32_t> actions,
+                     std::span<const float> action_weights) {
   timed = network.config().use_time;
   std::span<const Interaction> events = sequence.events;
   const int64_t begin = rows();
@@ -42,9 +43,30 @@ void MatchBatch::Add(const Network& network, const TrainingSequence& sequence,
     key_time_ms.push_back(time);
     query_time_ms.push_back(next);
     target.push_back(active[events[i + 1].item]);
-    weight.push_back(i >= sequence.loss_begin && events[i + 1].positive ? 1.0f
-                                                                        : 0.0f);
+    const bool counts = i >= sequence.loss_begin && events[i + 1].positive;
+    const float of_action =
+        action_weights.empty() ? 1.0f : action_weights[events[i + 1].action];
+    weight.push_back(counts ? of_action : 0.0f);
   }
+}
+
+void MatchBatch::AddLast(const Network& network,
+                         std::span<const int32_t> active,
+                         std::span<const int32_t> actions, int64_t query_time) {
+  const Interaction& event = sequences.back().events.back();
+  AttentionSequence& range = ranges.back();
+  ++range.query_count;
+  ++range.key_count;
+  const int64_t time = event.has_time ? event.time_ms : query_time;
+  visible.push_back(static_cast<int32_t>(range.key_count));
+  item.push_back(active[event.item]);
+  seen.push_back(active[event.item]);
+  action.push_back(actions[event.action]);
+  gap.push_back(network.history().GapBucket(time, query_time, event.has_time));
+  key_time_ms.push_back(time);
+  query_time_ms.push_back(query_time);
+  target.push_back(active[event.item]);
+  weight.push_back(0);
 }
 
 void MatchBatch::Augment(const Augmentation& augmentation,

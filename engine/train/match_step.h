@@ -58,9 +58,15 @@ struct MatchBatch {
 
   void Clear();
   /// `active` maps dataset item to active index; `actions` dataset action to
-  /// ModelConfig::actions index.
+  /// ModelConfig::actions index; `action_weights` dataset action to the weight
+  /// of such a target (empty: 1).
   void Add(const Network& network, const TrainingSequence& sequence,
-           std::span<const int32_t> active, std::span<const int32_t> actions);
+           std::span<const int32_t> active, std::span<const int32_t> actions,
+           std::span<const float> action_weights);
+  /// A row more for a sequence's last event, which predicts nothing: what came
+  /// behind it was shown at `query_time_ms`. Call it right after its Add.
+  void AddLast(const Network& network, std::span<const int32_t> active,
+               std::span<const int32_t> actions, int64_t query_time_ms);
   /// Call after all sequences are in.
   void Augment(const Augmentation& augmentation,
                std::span<const int32_t> active, Rng& rng);

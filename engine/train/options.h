@@ -16,19 +16,20 @@ struct TrainOptions {
   /// History rows per step; 0: a 48th of the training rows, 256 … 2048, so that
   /// a small data set still gets enough steps.
   int batch_tokens = 0;
-  float learning_rate = 1e-3f;
+  float learning_rate = 2e-3f;
   int warmup_steps = 100;
   float final_rate = 0.1f;  ///< where the cosine ends, as a share of the rate
   float weight_decay = 0.01f;
   float dropout = 0.3f;
   float id_dropout = 0.1f;  ///< items that a step sees by text alone
-  float event_dropout = 0;  ///< history events whose item a step does not see
+  float event_dropout =
+      0.1f;  ///< history events whose item a step does not see
   /// Rows that a step asks for the event after the next one instead: the order
   /// of events logged together says little.
   float target_skip = 0;
   /// Validation and the result use an exponential moving average of the weights
   /// with this decay per step; 0: the weights themselves.
-  float average_decay = 0;
+  float average_decay = 0.995f;
   bool exclude_seen = false;  ///< the loss leaves the row's history out
   float gradient_clip = 5.0f;
   int min_positives = 5;  ///< users with fewer are not evaluated
@@ -42,7 +43,7 @@ struct TrainOptions {
   float decoder_dropout = 0.1f;
   /// Of the frozen encoder, so that its match term is as unsure in training as
   /// with new users.
-  float decoder_match_dropout = 0;
+  float decoder_match_dropout = 0.3f;
   int decoder_positions = 4;  ///< targets per sequence and epoch
   int decoder_negatives = 31;
   int hard_pool = 200;  ///< the hardest of the match term, drawn from
@@ -62,7 +63,7 @@ struct TrainConfig {
 };
 
 /// InvalidArgument naming file and key for unknown keys and bad values.
-absl::StatusOr<TrainConfig> ParseTrainConfig(std::string_view json,
+absl::StatusOr<TrainConfig> ParseTrainConfig(std::string_view text,
                                              std::string_view file);
 
 }  // namespace attune

@@ -90,14 +90,28 @@ struct ChosenFusion {
 };
 
 /// The fusion part and weight with the best validation NDCG@10; none unless one
-/// is better than the match term alone.
+/// is better than the match term alone. Where validation has impressions the
+/// part is that which foretells their results better, and only the weight in
+/// "next" is chosen by NDCG.
 absl::StatusOr<ChosenFusion> ChooseFusion(Trainer& trainer,
+                                          const TrainingSet& set,
                                           std::span<const float> values,
                                           bool trained) {
   std::vector<FusionChoice> choices = {{}};
+  std::vector<FusionMode> modes = {FusionMode::kFeatures, FusionMode::kFull};
+  if (trained && trainer.network().config().tasks.size() > 1 &&
+      !set.split->validation_impressions().empty()) {
+    double metrics[2];
+    for (int i = 0; i < 2; ++i) {
+      ATTUNE_ASSIGN_OR_RETURN(metrics[i], trainer.TaskMetric(values, modes[i]));
+    }
+    modes = {modes[metrics[1] > metrics[0] ? 1 : 0]};
+    choices = {{modes[0], 0}};
+  }
   if (trained) {
-    for (FusionMode mode : {FusionMode::kFeatures, FusionMode::kFull}) {
-      for (float weight : {0.25f, 0.5f, 0.75f, 1.0f, 1.5f, 2.0f, 3.0f, 4.0f}) {
+    for (FusionMode mode : modes) {
+      for (float weight :
+           {0.25f, 0.5f, 0.75f, 1.0f, 1.5f, 2.0f, 3.0f, 4.0f, 6.0f, 8.0f}) {
         choices.push_back({mode, weight});
       }
     }
@@ -148,7 +162,21 @@ Json ReportJson(const EvaluationReport& report) {
     rows.push_back(
         {{"name", row.name}, {"setting", row.setting}, {"metrics", metrics}});
   }
+  Json tasks = Json::array();
+  for (const TaskRow& row : report.tasks) {
+    tasks.push_back({{"name", row.name},
+                     {"task", row.task},
+                     {"impressions", row.impressions},
+                     {"positives", row.positives},
+                     {"auc", row.auc},
+                     {"gauc", row.gauc},
+                     {"gauc_by_user", row.gauc_by_user},
+                     {"users", row.users},
+                     {"log_loss", row.log_loss},
+                     {"calibration_error", row.calibration_error}});
+  }
   return {{"protocol", report.protocol},
+          {"tasks", tasks},
           {"cases", report.cases},
           {"candidates", report.candidates},
           {"rows", rows}};
@@ -197,8 +225,9 @@ absl::StatusOr<TrainModelResult> TrainModel(storage::Database& database,
         trainer->Validate(state.values, {&result.fusion, 1}));
     result.validation_ndcg = metrics[0];
   } else {
-    ATTUNE_ASSIGN_OR_RETURN(const ChosenFusion chosen,
-                            ChooseFusion(*trainer, state.values, with_decoder));
+    ATTUNE_ASSIGN_OR_RETURN(
+        const ChosenFusion chosen,
+        ChooseFusion(*trainer, *set, state.values, with_decoder));
     result.fusion = chosen.choice;
     result.validation_ndcg = chosen.metric;
   }
@@ -227,6 +256,18 @@ absl::StatusOr<TrainModelResult> TrainModel(storage::Database& database,
                             ModelRow(*trainer, *set->split, state.values,
                                      variant.name, variant.choice));
     report.rows.push_back(std::move(row));
+  }
+
+  std::span<const ImpressionCase> shown = set->split->test_impressions();
+  if (config.tasks.size() > 1 && !shown.empty()) {
+    report.tasks = TaskRows("item rate", *set->dataset, shown,
+                            ItemRateScores(*set->dataset, *set->split, shown));
+    ATTUNE_ASSIGN_OR_RETURN(
+        const TaskScores scores,
+        trainer->ScoreImpressions(state.values, shown, config.fusion_mode));
+    for (TaskRow& row : TaskRows("model", *set->dataset, shown, scores)) {
+      report.tasks.push_back(std::move(row));
+    }
   }
 
   Model::Parts parts;

@@ -32,8 +32,8 @@ struct TrainModelOptions {
 
 struct TrainModelResult {
   std::string version;
-  EvaluationReport report;  ///< on the held-out test targets
-  FusionChoice fusion;      ///< chosen on validation, or forced
+  EvaluationReport report;     ///< on the held-out test targets
+  FusionChoice fusion;         ///< chosen on validation, or forced
   double validation_ndcg = 0;  ///< NDCG@10, unseen, of that choice
   double seconds = 0;
 };

@@ -19,6 +19,11 @@ namespace {
 // is as dear as a part of the optimiser's.
 constexpr int kAverageEvery = 4;
 
+// Candidates that an epoch's validation puts through the fusion: enough to tell
+// epochs apart. All of them, as in serving, would take longer than the
+// training.
+constexpr int kEpochRerank = 256;
+
 /// A stream of its own for every use, so that a resumed run draws the same.
 uint64_t StreamSeed(uint64_t seed, int stage, int64_t step, uint64_t use) {
   Rng rng(seed * 0x9e3779b97f4a7c15ULL + static_cast<uint64_t>(stage) * 7919 +
@@ -29,10 +34,11 @@ uint64_t StreamSeed(uint64_t seed, int stage, int64_t step, uint64_t use) {
 /// Pieces of a user's training sequence of at most window + 1 events; a later
 /// piece repeats a quarter of a window as context and counts only what is new.
 void CutSequence(int32_t user, std::span<const Interaction> events,
-                 int64_t window, std::vector<TrainingSequence>& pieces) {
+                 int64_t window, int64_t least,
+                 std::vector<TrainingSequence>& pieces) {
   const int64_t count = static_cast<int64_t>(events.size());
   const int64_t most = window + 1;
-  if (count < 2) return;
+  if (count < least) return;
   if (count <= most) {
     pieces.push_back({user, events, 0});
     return;
@@ -83,7 +89,8 @@ struct Trainer::Impl {
                                                      int epoch) const;
   void ChooseActive(const std::vector<TrainingSequence>& batch, uint64_t seed);
   void FillShards(const std::vector<TrainingSequence>& batch,
-                  std::span<const int32_t> active);
+                  std::span<const int32_t> active, bool with_last);
+  int64_t TimeBehind(const TrainingSequence& piece) const;
   absl::StatusOr<double> MatchBatchStep(
       const std::vector<TrainingSequence>& batch, TrainerState& state);
   absl::StatusOr<double> DecoderBatchStep(
@@ -112,6 +119,7 @@ struct Trainer::Impl {
   DecoderSampler sampler;
   std::vector<Shard> shards;
   std::vector<TrainingSequence> pieces;
+  std::vector<TrainingSequence> decoder_pieces;  // empty: the same
   std::vector<int32_t> active_items, active_index;
   std::vector<float> class_bias;
   std::vector<int64_t> training_counts;
@@ -123,6 +131,7 @@ struct Trainer::Impl {
 
 Trainer::Trainer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Trainer::~Trainer() = default;
+int Trainer::rerank() const { return impl_->options.rerank; }
 const Network& Trainer::network() const { return impl_->inference; }
 
 absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(
@@ -147,7 +156,11 @@ absl::Status Trainer::Impl::Prepare(const Backend& backend) {
   for (int32_t user = 0; user < split.user_count(); ++user) {
     std::span<const Interaction> events = split.training(user);
     for (const Interaction& event : events) ++training_counts[event.item];
-    CutSequence(user, events, config().window, pieces);
+    CutSequence(user, events, config().window, 2, pieces);
+    // Impressions may follow a single event. One row less, for AddLast.
+    if (config().tasks.size() > 1) {
+      CutSequence(user, events, config().window - 1, 1, decoder_pieces);
+    }
   }
   if (pieces.empty()) {
     return absl::FailedPreconditionError(
@@ -193,7 +206,9 @@ absl::Status Trainer::Impl::Prepare(const Backend& backend) {
 
 std::vector<std::vector<TrainingSequence>> Trainer::Impl::Batches(
     int stage, int epoch) const {
-  std::vector<int32_t> order(pieces.size());
+  const std::vector<TrainingSequence>& all =
+      stage == 1 && !decoder_pieces.empty() ? decoder_pieces : pieces;
+  std::vector<int32_t> order(all.size());
   std::iota(order.begin(), order.end(), 0);
   Rng rng(StreamSeed(options.seed, stage, epoch, 1));
   for (size_t i = order.size(); i > 1; --i) {
@@ -202,13 +217,13 @@ std::vector<std::vector<TrainingSequence>> Trainer::Impl::Batches(
   std::vector<std::vector<TrainingSequence>> batches(1);
   int64_t tokens = 0;
   for (int32_t index : order) {
-    const int64_t length =
-        static_cast<int64_t>(pieces[index].events.size()) - 1;
+    const int64_t length = std::max<int64_t>(
+        static_cast<int64_t>(all[index].events.size()) - 1, 1);
     if (tokens > 0 && tokens + length > options.batch_tokens) {
       batches.emplace_back();
       tokens = 0;
     }
-    batches.back().push_back(pieces[index]);
+    batches.back().push_back(all[index]);
     tokens += length;
   }
   return batches;
@@ -249,7 +264,8 @@ void Trainer::Impl::ChooseActive(const std::vector<TrainingSequence>& batch,
 }
 
 void Trainer::Impl::FillShards(const std::vector<TrainingSequence>& batch,
-                               std::span<const int32_t> active) {
+                               std::span<const int32_t> active,
+                               bool with_last) {
   for (Shard& shard : shards) shard.rows.Clear();
   // Longest first to the emptiest shard: even, and the same for a given number
   // of shards.
@@ -263,15 +279,28 @@ void Trainer::Impl::FillShards(const std::vector<TrainingSequence>& batch,
     for (Shard& shard : shards) {
       if (shard.rows.rows() < emptiest->rows.rows()) emptiest = &shard;
     }
-    emptiest->rows.Add(network, *piece, active, data.actions);
+    emptiest->rows.Add(network, *piece, active, data.actions,
+                       data.action_weights);
+    if (with_last) {
+      emptiest->rows.AddLast(network, active, data.actions, TimeBehind(*piece));
+    }
   }
+}
+
+// When the first training impression behind a piece's last event was shown.
+int64_t Trainer::Impl::TimeBehind(const TrainingSequence& piece) const {
+  const Interaction& last = piece.events.back();
+  for (const Impression& shown : data.dataset->impressions(piece.user)) {
+    if (shown.sort_key > last.sort_key && shown.has_time) return shown.time_ms;
+  }
+  return last.time_ms;
 }
 
 absl::StatusOr<double> Trainer::Impl::MatchBatchStep(
     const std::vector<TrainingSequence>& batch, TrainerState& state) {
   const uint64_t seed = StreamSeed(options.seed, 0, state.step, 2);
   ChooseActive(batch, seed);
-  FillShards(batch, active_index);
+  FillShards(batch, active_index, /*with_last=*/false);
   Rng augment_rng(StreamSeed(options.seed, 0, state.step, 4));
   for (Shard& shard : shards) {
     shard.rows.Augment({options.event_dropout, options.target_skip},
@@ -331,7 +360,7 @@ absl::StatusOr<double> Trainer::Impl::DecoderBatchStep(
     const std::vector<TrainingSequence>& batch, TrainerState& state) {
   std::vector<int32_t> identity(data.split->item_count());
   std::iota(identity.begin(), identity.end(), 0);
-  FillShards(batch, identity);
+  FillShards(batch, identity, /*with_last=*/config().tasks.size() > 1);
   const int64_t width = config().width;
   const uint64_t seed = StreamSeed(options.seed, 1, state.step, 3);
   ConstMatrixView all(x.data(), {data.split->item_count(), width});
@@ -357,7 +386,7 @@ absl::StatusOr<double> Trainer::Impl::DecoderBatchStep(
   for (Shard& shard : shards) {
     ATTUNE_RETURN_IF_ERROR(shard.status);
     for (const DecoderGroup& group : shard.groups.groups) {
-      next += !group.impression;
+      next += group.impression ? 0 : group.weight;
       shown +=
           group.impression ? static_cast<double>(group.end - group.begin) : 0;
     }
@@ -507,12 +536,18 @@ absl::Status Trainer::Run(TrainerState& state, const EpochFunction& on_epoch) {
         }
       }
       const double seconds = static_cast<double>(MonotonicNs() - start) * 1e-9;
+      const int among = std::min(impl.options.rerank, kEpochRerank);
       const std::vector<float>& tested =
           state.average.empty() ? state.values : state.average;
       const FusionChoice choice =
           decoder ? FusionChoice{FusionMode::kFull, 1.0f} : FusionChoice{};
       ATTUNE_ASSIGN_OR_RETURN(std::vector<double> metric,
-                              Validate(tested, {&choice, 1}));
+                              ValidateAmong(tested, {&choice, 1}, among));
+      if (decoder) {
+        ATTUNE_ASSIGN_OR_RETURN(const double of_tasks,
+                                TaskMetric(tested, choice.mode));
+        metric[0] += of_tasks;
+      }
       ++state.epoch;
       if (metric[0] > state.best_metric) {
         state.best_metric = metric[0];
@@ -545,9 +580,9 @@ absl::Status Trainer::Run(TrainerState& state, const EpochFunction& on_epoch) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<std::vector<TargetRanks>>> Trainer::Rank(
+absl::StatusOr<std::vector<std::vector<TargetRanks>>> Trainer::RankAmong(
     std::span<const float> values, std::span<const EvalCase> cases,
-    std::span<const FusionChoice> choices, bool exclude_seen) {
+    std::span<const FusionChoice> choices, bool exclude_seen, int rerank) {
   Impl& impl = *impl_;
   ATTUNE_RETURN_IF_ERROR(impl.EncodeItems(values));
   const Scorer scorer(impl.inference, values);
@@ -558,16 +593,46 @@ absl::StatusOr<std::vector<std::vector<TargetRanks>>> Trainer::Rank(
   evaluator.SetItems(ConstMatrixView(impl.x.data(), {count, width}),
                      ConstMatrixView(impl.q.data(), {count, width}));
   Evaluator::Options options;
-  options.rerank = impl.options.rerank;
+  options.rerank = rerank;
   options.exclude_seen = exclude_seen;
   return evaluator.Rank(cases, choices, options);
 }
 
-absl::StatusOr<std::vector<double>> Trainer::Validate(
-    std::span<const float> values, std::span<const FusionChoice> choices) {
-  ATTUNE_ASSIGN_OR_RETURN(auto ranks,
-                          Rank(values, impl_->data.split->validation(), choices,
-                               /*exclude_seen=*/true));
+absl::StatusOr<TaskScores> Trainer::ScoreImpressions(
+    std::span<const float> values, std::span<const ImpressionCase> cases,
+    FusionMode mode) {
+  Impl& impl = *impl_;
+  ATTUNE_RETURN_IF_ERROR(impl.EncodeItems(values));
+  const Scorer scorer(impl.inference, values);
+  Evaluator evaluator(scorer, *impl.data.split, *impl.data.features,
+                      impl.data.actions, impl.pool);
+  const int64_t count = impl.data.split->item_count();
+  const int64_t width = impl.config().width;
+  evaluator.SetItems(ConstMatrixView(impl.x.data(), {count, width}),
+                     ConstMatrixView(impl.q.data(), {count, width}));
+  return evaluator.ScoreImpressions(*impl.data.dataset, cases, impl.data.tasks,
+                                    mode);
+}
+
+absl::StatusOr<double> Trainer::TaskMetric(std::span<const float> values,
+                                           FusionMode mode) {
+  const TrainingData& data = impl_->data;
+  const auto cases = data.split->validation_impressions();
+  if (cases.empty() || impl_->config().tasks.size() < 2) return 0;
+  ATTUNE_ASSIGN_OR_RETURN(const TaskScores scores,
+                          ScoreImpressions(values, cases, mode));
+  const std::vector<TaskRow> rows = TaskRows("", *data.dataset, cases, scores);
+  double sum = 0;
+  for (const TaskRow& row : rows) sum += row.gauc;
+  return rows.empty() ? 0 : sum / static_cast<double>(rows.size());
+}
+
+absl::StatusOr<std::vector<double>> Trainer::ValidateAmong(
+    std::span<const float> values, std::span<const FusionChoice> choices,
+    int rerank) {
+  ATTUNE_ASSIGN_OR_RETURN(
+      auto ranks, RankAmong(values, impl_->data.split->validation(), choices,
+                            /*exclude_seen=*/true, rerank));
   std::vector<double> metrics;
   for (const std::vector<TargetRanks>& list : ranks) {
     double sum = 0;

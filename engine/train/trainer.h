@@ -27,6 +27,8 @@ struct TrainingData {
   const ExampleFeatures* features = nullptr;
   /// Dataset action to ModelConfig::actions index.
   std::vector<int32_t> actions;
+  /// Loss weight of a target by dataset action; empty: all 1.
+  std::vector<float> action_weights;
   /// Dataset task bit to ModelConfig::tasks index, -1 = not a task.
   std::vector<int32_t> tasks;
 };
@@ -49,7 +51,8 @@ struct EpochReport {
   int stage = 0;
   int epoch = 0;
   double loss = 0;
-  double metric = 0;  ///< validation NDCG@10, unseen
+  /// Validation NDCG@10, unseen; in the decoder stage plus TaskMetric.
+  double metric = 0;
   double best_metric = 0;
   double seconds = 0;
   double tokens_per_second = 0;
@@ -77,16 +80,38 @@ class Trainer {
   /// Validation NDCG@10 (unseen) of each choice with the given values; used to
   /// choose the fusion weight.
   absl::StatusOr<std::vector<double>> Validate(
-      std::span<const float> values, std::span<const FusionChoice> choices);
+      std::span<const float> values, std::span<const FusionChoice> choices) {
+    return ValidateAmong(values, choices, rerank());
+  }
   /// Ranks of the given cases; `exclude_seen` as in Evaluator::Options.
   absl::StatusOr<std::vector<std::vector<TargetRanks>>> Rank(
       std::span<const float> values, std::span<const EvalCase> cases,
-      std::span<const FusionChoice> choices, bool exclude_seen);
+      std::span<const FusionChoice> choices, bool exclude_seen) {
+    return RankAmong(values, cases, choices, exclude_seen, rerank());
+  }
+
+  /// Logits of impressions with the given values.
+  absl::StatusOr<TaskScores> ScoreImpressions(
+      std::span<const float> values, std::span<const ImpressionCase> cases,
+      FusionMode mode);
+
+  /// Mean over the tasks of the GAUC on the validation impressions; 0 where
+  /// there are none.
+  absl::StatusOr<double> TaskMetric(std::span<const float> values,
+                                    FusionMode mode);
 
   const Network& network() const;
 
  private:
   struct Impl;
+  int rerank() const;
+  // The `rerank` best of the match term go through the fusion.
+  absl::StatusOr<std::vector<double>> ValidateAmong(
+      std::span<const float> values, std::span<const FusionChoice> choices,
+      int rerank);
+  absl::StatusOr<std::vector<std::vector<TargetRanks>>> RankAmong(
+      std::span<const float> values, std::span<const EvalCase> cases,
+      std::span<const FusionChoice> choices, bool exclude_seen, int rerank);
   explicit Trainer(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

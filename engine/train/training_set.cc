@@ -197,6 +197,8 @@ TrainingData TrainingSet::DataFor(const ModelConfig& config) const {
         it == config.actions.end()
             ? 0
             : static_cast<int32_t>(it - config.actions.begin()));
+    data.action_weights.push_back(
+        static_cast<float>(schema.actions().Weight(action)));
   }
   for (const std::string& task : dataset->tasks()) {
     auto it = std::find(config.tasks.begin(), config.tasks.end(), task);

@@ -28,6 +28,7 @@ struct Arguments {
   std::string database;
   std::string model;
   std::string protocol = "leave-one-out";
+  int test_days = 0;
   std::vector<int> ks = {10, 50};
   int threads = 0;
   bool exclude_seen = false;
@@ -41,6 +42,7 @@ absl::Status Evaluate(const Arguments& arguments) {
       arguments.threads > 0 ? arguments.threads : AvailableCores();
   ATTUNE_ASSIGN_OR_RETURN(options.split.protocol,
                           ParseProtocol(arguments.protocol));
+  options.split.test_days = arguments.test_days;
   ATTUNE_ASSIGN_OR_RETURN(auto model, Model::Load(arguments.model, {}));
   storage::OpenOptions open;
   open.path = arguments.database;
@@ -76,6 +78,11 @@ void RegisterEvaluateCommand(CLI::App& app, SetExitCode set_exit_code) {
                    "the model was trained under")
       ->capture_default_str()
       ->check(CLI::IsMember({"leave-one-out", "time-split", "last-basket"}));
+  command
+      ->add_option("--test-days", arguments->test_days,
+                   "Days that a time split tests on (default: a tenth of the "
+                   "time)")
+      ->check(CLI::PositiveNumber);
   command->add_option("--k", arguments->ks, "Cut-offs of the metrics: 10,50")
       ->delimiter(',')
       ->check(CLI::Range(1, 100000));

@@ -9,6 +9,29 @@
 #include "tools/attune/console.h"
 
 namespace attune {
+namespace {
+
+std::string TaskTable(const std::vector<TaskRow>& rows) {
+  TextTable table({{"task"},
+                   {"ranker"},
+                   {"AUC", TextTable::kRight},
+                   {"GAUC", TextTable::kRight},
+                   {"log loss", TextTable::kRight},
+                   {"calibration error", TextTable::kRight},
+                   {"impressions", TextTable::kRight},
+                   {"positives", TextTable::kRight}});
+  for (const TaskRow& row : rows) {
+    table.AddRow({row.task, row.name, fmt::format("{:.4f}", row.auc),
+                  fmt::format("{:.4f}", row.gauc),
+                  fmt::format("{:.4f}", row.log_loss),
+                  fmt::format("{:.4f}", row.calibration_error),
+                  WithCommas(row.impressions), WithCommas(row.positives)});
+  }
+  return "\nimpressions of the test window as they were shown\n" +
+         table.ToString();
+}
+
+}  // namespace
 
 std::string EvaluationTable(const EvaluationReport& report, bool unseen_only) {
   std::vector<TextTable::Column> columns = {{"ranker"}};
@@ -40,7 +63,8 @@ std::string EvaluationTable(const EvaluationReport& report, bool unseen_only) {
   return fmt::format("{}: {} ranked among {}\n", report.protocol,
                      Count(report.cases, "held-out target"),
                      Count(report.candidates, "item")) +
-         table.ToString();
+         table.ToString() +
+         (report.tasks.empty() ? "" : TaskTable(report.tasks));
 }
 
 nlohmann::ordered_json EvaluationJson(const EvaluationReport& report) {
@@ -59,10 +83,24 @@ nlohmann::ordered_json EvaluationJson(const EvaluationReport& report) {
                     {"setting", row.setting},
                     {"metrics", std::move(metrics)}});
   }
+  nlohmann::ordered_json tasks = nlohmann::ordered_json::array();
+  for (const TaskRow& row : report.tasks) {
+    tasks.push_back({{"ranker", row.name},
+                     {"task", row.task},
+                     {"auc", row.auc},
+                     {"gauc", row.gauc},
+                     {"gauc_by_user", row.gauc_by_user},
+                     {"log_loss", row.log_loss},
+                     {"calibration_error", row.calibration_error},
+                     {"impressions", row.impressions},
+                     {"positives", row.positives},
+                     {"users", row.users}});
+  }
   return {{"protocol", report.protocol},
           {"cases", report.cases},
           {"candidates", report.candidates},
-          {"rows", std::move(rows)}};
+          {"rows", std::move(rows)},
+          {"tasks", std::move(tasks)}};
 }
 
 }  // namespace attune

@@ -29,6 +29,7 @@ struct Arguments {
   std::string output;
   std::string config;
   std::string protocol = "leave-one-out";
+  int test_days = 0;
   int epochs = 0;
   int threads = 0;
   uint64_t seed = 0;
@@ -53,6 +54,7 @@ absl::StatusOr<TrainModelOptions> MakeOptions(const Arguments& arguments) {
   if (arguments.has_seed) training.seed = arguments.seed;
   ATTUNE_ASSIGN_OR_RETURN(options.split.protocol,
                           ParseProtocol(arguments.protocol));
+  options.split.test_days = arguments.test_days;
   options.resume = arguments.resume;
   return options;
 }
@@ -111,6 +113,11 @@ void RegisterTrainCommand(CLI::App& app, SetExitCode set_exit_code) {
                    "How validation and test are cut off")
       ->capture_default_str()
       ->check(CLI::IsMember({"leave-one-out", "time-split", "last-basket"}));
+  command
+      ->add_option("--test-days", arguments->test_days,
+                   "Days that a time split tests on, and validates on before "
+                   "(default: a tenth of the time each)")
+      ->check(CLI::PositiveNumber);
   command
       ->add_option("--epochs", arguments->epochs,
                    "Most epochs (default: the configuration's)")

@@ -64,7 +64,7 @@ class MatchStepTest : public ::testing::Test {
   void Reset() {
     batch_.Clear();
     const std::vector<int32_t> actions = {1};
-    batch_.Add(*network_, {0, events_, 0}, active_, actions);
+    batch_.Add(*network_, {0, events_, 0}, active_, actions, weights_);
   }
 
   double Loss(bool exclude_seen, std::vector<float>* dx = nullptr,
@@ -112,6 +112,7 @@ class MatchStepTest : public ::testing::Test {
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<MatchStep> step_;
   std::vector<float> values_, x_;
+  std::vector<float> weights_;  // by action
   MatchBatch batch_;
 };
 
@@ -156,6 +157,16 @@ TEST_F(MatchStepTest, DroppedEventsAreHiddenButStaySeen) {
   batch_.Augment({.event_dropout = 1.0f}, active_, rng);
   EXPECT_EQ(batch_.item, std::vector<int32_t>(5, -1));
   EXPECT_EQ(batch_.seen, (std::vector<int32_t>{0, 3, 5, 1, 3}));
+}
+
+TEST_F(MatchStepTest, ATargetWeighsWhatItsActionDoes) {
+  const double plain = Loss(false);
+  weights_ = {2.5f};
+  Reset();
+  EXPECT_NEAR(Loss(false), 2.5 * plain, 1e-5);
+  weights_ = {0.0f};
+  Reset();
+  EXPECT_EQ(Loss(false), 0);
 }
 
 TEST_F(MatchStepTest, NothingIsDrawnWithoutAugmentation) {

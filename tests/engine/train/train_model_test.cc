@@ -12,6 +12,7 @@
 
 #include "base/rng.h"
 #include "base/strings.h"
+#include "engine/train/evaluate_model.h"
 #include "storage/write_group.h"
 
 namespace attune {
@@ -113,6 +114,48 @@ TEST_F(TrainModelTest, StoppedAfterAnyEpochItGoesOnToTheSameBytes) {
     options.resume = true;
     EXPECT_EQ(Version(options), whole);
   }
+}
+
+TEST_F(TrainModelTest, ATimeSplitMeasuresWhatFollowedImpressions) {
+  storage::WriteGroup group;
+  Rng rng(9);
+  for (int user = 0; user < 30; ++user) {
+    for (int i = 0; i < 40; ++i) {
+      v1::Event event;
+      event.set_user_id(StrCat("u", user));
+      const int item = static_cast<int>(rng.Below(20));
+      event.set_item_id(StrCat("i", item));
+      event.set_action("impression");
+      if (item < 7) event.add_followed("click");
+      event.set_time_ms(1'600'000'000'500 + user * 1000 + i * 700'000);
+      ASSERT_TRUE(group.AppendEvent(event, nullptr, {}).ok());
+    }
+  }
+  ASSERT_TRUE(database_->Write(std::move(group)).ok());
+  TrainModelOptions options = Options("timed");
+  options.split.protocol = Protocol::kTimeSplit;
+  options.config.training.decoder_epochs = 40;
+  options.config.training.decoder_patience = 40;
+  options.config.training.decoder_learning_rate = 0.01f;
+  auto result = TrainModel(*database_, options);
+  ASSERT_TRUE(result.ok()) << result.status();
+  ASSERT_EQ(result->report.tasks.size(), 2);
+  EXPECT_EQ(result->report.tasks[0].name, "item rate");
+  const TaskRow& model = result->report.tasks[1];
+  EXPECT_EQ(model.task, "click");
+  EXPECT_GT(model.impressions, 60);
+  EXPECT_GT(model.gauc, 0.7);
+
+  // The stored model gives the same figures.
+  auto stored = Model::Load(options.output, {});
+  ASSERT_TRUE(stored.ok()) << stored.status();
+  EvaluateModelOptions evaluation;
+  evaluation.split = options.split;
+  auto report = EvaluateModel(*database_, **stored, evaluation);
+  ASSERT_TRUE(report.ok()) << report.status();
+  ASSERT_EQ(report->tasks.size(), 2);
+  EXPECT_NEAR(report->tasks[1].auc, model.auc, 1e-6);
+  EXPECT_NEAR(report->tasks[1].log_loss, model.log_loss, 1e-5);
 }
 
 TEST_F(TrainModelTest, EveryOptionChangesTheResult) {
