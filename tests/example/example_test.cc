@@ -51,6 +51,14 @@ class ExampleTest : public ::testing::Test {
   }
   static void TearDownTestSuite() {
     std::error_code ignored;
+    if (const char* kept = std::getenv("ATTUNE_KEEP_BOOKSHOP")) {
+      std::filesystem::remove_all(kept, ignored);
+      for (const std::string name : {"/db", "/model"}) {
+        std::filesystem::create_directories(kept, ignored);
+        std::filesystem::copy(directory_ + name, kept + name,
+                              std::filesystem::copy_options::recursive);
+      }
+    }
     std::filesystem::remove_all(directory_, ignored);
   }
 
