@@ -11,8 +11,8 @@
 namespace attune {
 
 struct WorkerSet::Call {
-  Call(int64_t tasks, int helpers, absl::FunctionRef<void(int64_t)> body)
-      : tasks(tasks), wanted(helpers), body(body) {}
+  Call(int64_t count, int helpers, absl::FunctionRef<void(int64_t)> task_body)
+      : tasks(count), wanted(helpers), body(task_body) {}
 
   /// Takes tasks until there are none.
   void Drain() {
