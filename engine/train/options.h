@@ -49,7 +49,9 @@ struct TrainOptions {
   int hard_pool = 200;  ///< the hardest of the match term, drawn from
   float fusion_z_dropout = 0.25f;  ///< trains the mode without decoder too
 
-  int rerank = 1000;  ///< candidates that the full ranker sees
+  /// Candidates that the full ranker sees, the match term's best; between
+  /// epochs 256 of them, unless this is above the number of items.
+  int rerank = 1000;
   uint64_t seed = 1;
   int threads = 2;
 

@@ -536,7 +536,10 @@ absl::Status Trainer::Run(TrainerState& state, const EpochFunction& on_epoch) {
         }
       }
       const double seconds = static_cast<double>(MonotonicNs() - start) * 1e-9;
-      const int among = std::min(impl.options.rerank, kEpochRerank);
+      // More than there are says that the match term must not choose.
+      const bool all = impl.options.rerank > impl.data.split->item_count();
+      const int among = all ? impl.options.rerank
+                            : std::min(impl.options.rerank, kEpochRerank);
       const std::vector<float>& tested =
           state.average.empty() ? state.values : state.average;
       const FusionChoice choice =
