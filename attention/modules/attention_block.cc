@@ -18,7 +18,7 @@ LinearSpec Spec(int64_t in, int64_t out,
 }
 
 // Rows of a block in inference; a multiple of the products' 12 rows.
-constexpr int64_t kRowBlock = 96;
+constexpr int64_t kBlockRows = 96;
 
 // Rows of a power of two of floats would share a few sets of the cache.
 MatrixView PaddedMatrix(Workspace& workspace, int64_t rows, int64_t cols) {
@@ -131,9 +131,9 @@ absl::Status AttentionBlock::AppendMemory(ExecutionContext& context,
     return ProjectMemory(context, memory, kept.k(at, memory.rows()),
                          kept.v(at, memory.rows()));
   }
-  for (int64_t begin = 0; begin < memory.rows(); begin += kRowBlock) {
+  for (int64_t begin = 0; begin < memory.rows(); begin += kBlockRows) {
     Workspace::Scope scope(context.workspace);
-    const int64_t rows = std::min(kRowBlock, memory.rows() - begin);
+    const int64_t rows = std::min(kBlockRows, memory.rows() - begin);
     const MatrixView k = context.workspace.Matrix(rows, config_.width);
     const MatrixView v = context.workspace.Matrix(rows, config_.width);
     ATTUNE_RETURN_IF_ERROR(
@@ -167,7 +167,7 @@ absl::Status AttentionBlock::FinishInference(ExecutionContext& context,
   Workspace& workspace = context.workspace;
   // All of it for some rows at a time, whose hidden layer then stays in the
   // second-level cache.
-  const int64_t block = std::min(kRowBlock, x.rows());
+  const int64_t block = std::min(kBlockRows, x.rows());
   MatrixView normed = workspace.Matrix(block, config_.width);
   MatrixView hidden = PaddedMatrix(workspace, block, config_.feed_forward);
   for (int64_t begin = 0; begin < x.rows(); begin += block) {

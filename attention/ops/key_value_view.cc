@@ -13,7 +13,7 @@ float FromBits(uint16_t bits) {
   return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
 }
 
-void CopyRows(ConstMatrixView from, MatrixView to) {
+void CopyInto(ConstMatrixView from, MatrixView to) {
   for (int64_t r = 0; r < from.rows(); ++r) {
     std::ranges::copy(from.row_span(r), to.row(r));
   }
@@ -78,8 +78,8 @@ void KeyValueView::Write(int64_t begin, ConstMatrixView keys,
   assert(keys.cols() == shape_.width());
   if (keys.empty()) return;
   if (precision() == Precision::kF32) {
-    CopyRows(keys, k(begin, keys.rows()));
-    CopyRows(values, v(begin, keys.rows()));
+    CopyInto(keys, k(begin, keys.rows()));
+    CopyInto(values, v(begin, keys.rows()));
     return;
   }
   for (int64_t h = 0; h < shape_.heads; ++h) {
@@ -92,8 +92,8 @@ void KeyValueView::Write(int64_t begin, ConstMatrixView keys,
 void KeyValueView::Read(MatrixView keys, MatrixView values) const {
   const int64_t count = keys.rows();
   if (precision() == Precision::kF32) {
-    CopyRows(k(0, count), keys);
-    CopyRows(v(0, count), values);
+    CopyInto(k(0, count), keys);
+    CopyInto(v(0, count), values);
     return;
   }
   const int64_t head_width = shape_.head_width;
