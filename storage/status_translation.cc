@@ -19,6 +19,10 @@ absl::Status Translate(const rocksdb::Status& status, std::string_view what) {
     return absl::ResourceExhaustedError(
         StrCat(what, ": no space left on the disk (", text, ")"));
   }
+  if (absl::StrContains(text, "Permission denied") ||
+      absl::StrContains(text, "Read-only file system")) {
+    return absl::PermissionDeniedError(message);
+  }
   if (status.IsCorruption()) return absl::DataLossError(message);
   if (status.IsNotFound()) return absl::NotFoundError(message);
   if (status.IsInvalidArgument()) return absl::InvalidArgumentError(message);

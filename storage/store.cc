@@ -129,19 +129,17 @@ rocksdb::Options Store::TableFileOptions(Family family) const {
                              .block_cache = block_cache_})};
 }
 
+absl::Status Store::OwnedElsewhere(std::optional<pid_t> owner) const {
+  return absl::FailedPreconditionError(StrCat(
+      name_, " is open for writing by ",
+      owner.has_value() ? StrCat("process ", *owner)
+                        : std::string("another process"),
+      "; write through that process (attune_put_* of the plugin) or stop it"));
+}
+
 absl::Status Store::ExplainOpenError(const rocksdb::Status& status) const {
-  const std::string text = status.ToString();
-  const bool locked_here =
-      absl::StrContains(text, "lock hold by current process");
-  if (locked_here || absl::StrContains(text, "While lock file")) {
-    const std::optional<pid_t> owner =
-        locked_here ? getpid() : FindOwner(options_.path);
-    return absl::FailedPreconditionError(StrCat(
-        name_, " is open for writing by ",
-        owner.has_value() ? StrCat("process ", *owner)
-                          : std::string("another process"),
-        "; write through that process (attune_put_* of the plugin) or stop "
-        "it"));
+  if (absl::StrContains(status.ToString(), "While lock file")) {
+    return OwnedElsewhere(FindOwner(options_.path));
   }
   return Translate(status, StrCat("open ", name_));
 }
@@ -158,6 +156,11 @@ absl::Status Store::OpenWriter() {
     }
     ATTUNE_RETURN_IF_ERROR(PrepareDirectory(options_.path));
   }
+  absl::StatusOr<std::unique_ptr<OwnerClaim>> claim =
+      OwnerClaim::Create(options_.path);
+  if (absl::IsAlreadyExists(claim.status())) return OwnedElsewhere(getpid());
+  ATTUNE_RETURN_IF_ERROR(claim.status());
+  owner_claim_ = *std::move(claim);
   rocksdb::DBOptions db_options = MakeDbOptions();
   db_options.create_if_missing = !state.has_database;
   // Also finishes a creation that was killed half-way.

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "rocksdb/options.h"
 #include "storage/background_env.h"
 #include "storage/database.h"
+#include "storage/owner_claim.h"
 #include "storage/owner_file.h"
 #include "storage/view.h"
 
@@ -50,10 +52,12 @@ class Store {
   absl::Status FollowAnew();
   std::shared_ptr<const View> view() const;
   absl::Status ExplainOpenError(const rocksdb::Status& status) const;
+  absl::Status OwnedElsewhere(std::optional<pid_t> owner) const;
 
   const OpenOptions options_;
   const std::string name_;
   // Declared before the view, which uses them until it is closed.
+  std::unique_ptr<OwnerClaim> owner_claim_;
   std::unique_ptr<BackgroundEnv> env_;
   std::shared_ptr<rocksdb::Cache> block_cache_;
   std::shared_ptr<rocksdb::Logger> logger_;

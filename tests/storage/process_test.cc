@@ -40,6 +40,28 @@ TEST(SecondWriterTest, ErrorNamesTheOwner) {
   EXPECT_FALSE(std::filesystem::exists(path + "/OWNER"));
 }
 
+TEST(SecondWriterTest, IsRefusedInTheSameProcessByWhateverPath) {
+  TemporaryDirectory directory;
+  const std::string path = directory.path() + "/db";
+  auto owner = MustOpen(WriterOptions(path));
+  ASSERT_NE(owner, nullptr);
+  std::filesystem::create_directory_symlink(path, directory.path() + "/link");
+  for (const std::string& other :
+       {path, path + "/", path + "/.", directory.path() + "/link"}) {
+    SCOPED_TRACE(other);
+    const auto second = Database::Open(WriterOptions(other));
+    ASSERT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(std::string(second.status().message()),
+                HasSubstr("by process " + std::to_string(getpid()) + ";"));
+  }
+  // The refused ones took nothing from the owner, which another process still
+  // finds in its way.
+  ChildProcess stranger({"hold", path});
+  EXPECT_NE(stranger.ReadLine(), "open");
+  owner.reset();
+  EXPECT_NE(MustOpen(WriterOptions(directory.path() + "/link")), nullptr);
+}
+
 TEST(SecondWriterTest, StaleOwnerFileIsNotBelieved) {
   TemporaryDirectory directory;
   const std::string path = directory.path() + "/db";
