@@ -9,6 +9,7 @@
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "engine/catalogue_embedder.h"
+#include "engine/io/file_descriptor.h"
 #include "engine/io/model_directory.h"
 
 namespace attune {
@@ -16,29 +17,31 @@ namespace {
 
 constexpr std::string_view kCurrentKey = "model.current";
 constexpr std::string_view kPreviousKey = "model.previous";
-absl::Status CopyDirectory(const std::string& from, const std::string& to) {
+
+// Copies a verified model to the database's own place for it. A copy that is
+// there already stays if it is sound, and is replaced if it is damaged.
+absl::Status CopyModel(const ModelManifest& manifest, const std::string& from,
+                       const std::string& to) {
+  namespace fs = std::filesystem;
   std::error_code error;
-  std::filesystem::create_directories(std::filesystem::path(to).parent_path(),
-                                      error);
-  if (error) {
-    return absl::InternalError(
-        StrCat("cannot make the folder of ", to, ": ", error.message()));
+  const fs::path parent = fs::path(to).parent_path();
+  fs::create_directories(parent, error);
+  if (error) return ErrnoStatus(error.value(), parent.string());
+  if (fs::exists(to, error)) {
+    if (VerifyModelDirectory(to).ok()) return absl::OkStatus();
+    fs::remove_all(to, error);
+    if (error) return ErrnoStatus(error.value(), to);
   }
-  if (std::filesystem::exists(to, error)) return absl::OkStatus();
   ATTUNE_ASSIGN_OR_RETURN(auto staged, StagedDirectory::Create(to));
-  for (const auto& entry : std::filesystem::directory_iterator(from, error)) {
-    if (entry.path().filename() == "manifest.json") continue;
-    std::filesystem::copy_file(
-        entry.path(),
-        std::filesystem::path(staged->path()) / entry.path().filename(), error);
+  for (const auto& [name, digest] : manifest.files) {
+    const fs::path source = fs::path(from) / name;
+    const fs::path target = fs::path(staged->path()) / name;
+    fs::create_directories(target.parent_path(), error);
+    if (!error) fs::copy_file(source, target, error);
     if (error) {
-      return absl::InternalError(
-          StrCat("cannot copy ", entry.path().string(), ": ", error.message()));
+      return ErrnoStatus(error.value(), StrCat("copy ", source.string(), " to ",
+                                               target.string()));
     }
-  }
-  if (error) {
-    return absl::InternalError(
-        StrCat("cannot read ", from, ": ", error.message()));
   }
   return staged->Publish().status();
 }
@@ -200,7 +203,7 @@ absl::Status ModelRegistry::Publish(const std::string& directory,
   const std::string home = DirectoryOf(manifest.version);
   std::error_code error;
   const bool known = std::filesystem::exists(home, error);
-  ATTUNE_RETURN_IF_ERROR(CopyDirectory(directory, home));
+  ATTUNE_RETURN_IF_ERROR(CopyModel(manifest, directory, home));
   absl::StatusOr<std::shared_ptr<ServedModel>> loaded = Load(home);
   if (!loaded.ok()) {
     // A refused model leaves nothing behind.

@@ -40,6 +40,11 @@ absl::StatusOr<std::map<std::string, FileDigest>> HashFiles(
     const std::string name =
         iterator->path().lexically_relative(directory).generic_string();
     if (name == kManifestName) continue;
+    // Opening a pipe would wait for somebody to write.
+    if (!iterator->is_regular_file(error)) {
+      return absl::DataLossError(
+          StrCat(iterator->path().string(), ": is no regular file"));
+    }
     ATTUNE_ASSIGN_OR_RETURN(files[name],
                             Sha256OfFile(iterator->path().string()));
   }
@@ -171,14 +176,19 @@ absl::Status SyncTree(const std::string& directory) {
 absl::StatusOr<ModelManifest> VerifyModelDirectory(
     const std::string& directory) {
   const std::string path = StrCat(directory, "/", kManifestName);
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (fs::exists(status) && !fs::is_regular_file(status)) {
+    return absl::DataLossError(StrCat(path, ": is no regular file"));
+  }
   absl::StatusOr<Json> json = ReadJsonFile(path);
   if (absl::IsNotFound(json.status())) {
-    std::error_code error;
     return absl::NotFoundError(
         fs::is_directory(directory, error)
             ? StrCat(directory, ": is no model: it has no ", kManifestName)
             : StrCat(directory, ": there is no such directory"));
   }
+  if (absl::IsPermissionDenied(json.status())) return json.status();
   if (!json.ok()) {
     return absl::DataLossError(json.status().message());
   }
@@ -193,6 +203,24 @@ absl::StatusOr<ModelManifest> VerifyModelDirectory(
                                       ", the files give ", version));
   }
   return manifest;
+}
+
+absl::Status CheckModelTarget(const std::string& final_path) {
+  std::error_code error;
+  const fs::path parent = ParentDirectory(final_path);
+  if (!fs::is_directory(parent, error)) {
+    return absl::NotFoundError(
+        StrCat(parent.string(), ": there is no such directory, for ",
+               fs::path(final_path).filename().string()));
+  }
+  if (!fs::exists(fs::symlink_status(final_path, error)) ||
+      fs::exists(fs::path(final_path) / kManifestName, error) ||
+      (fs::is_directory(final_path, error) &&
+       fs::is_empty(final_path, error))) {
+    return absl::OkStatus();
+  }
+  return absl::AlreadyExistsError(
+      StrCat(final_path, ": is there already and is no model directory"));
 }
 
 absl::StatusOr<std::unique_ptr<StagedDirectory>> StagedDirectory::Create(
@@ -243,10 +271,7 @@ absl::StatusOr<ModelManifest> StagedDirectory::Publish() {
       return ErrnoStatus(errno, StrCat(final_path_, ": cannot rename"));
     }
   } else {
-    if (!fs::exists(fs::path(final_path_) / kManifestName, error)) {
-      return absl::AlreadyExistsError(
-          StrCat(final_path_, ": is there already and is no model directory"));
-    }
+    ATTUNE_RETURN_IF_ERROR(CheckModelTarget(final_path_));
     // Exchange rather than remove and rename: at no time is there no model.
     if (::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, final_path_.c_str(),
                     RENAME_EXCHANGE) != 0) {

@@ -33,6 +33,11 @@ struct ModelManifest {
 absl::StatusOr<ModelManifest> VerifyModelDirectory(
     const std::string& directory);
 
+/// Whether a model may be published at `final_path`: ask before work that ends
+/// there. AlreadyExists where something else than a model directory or an empty
+/// one is, NotFound where its parent is missing.
+absl::Status CheckModelTarget(const std::string& final_path);
+
 /// A directory that is filled in secret and appears complete or not at all.
 /// Removed by the destructor unless Publish() succeeded. Not thread-safe.
 class StagedDirectory {

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -89,6 +90,18 @@ TEST_F(ModelDirectoryTest, RemovesWhatAKilledProcessLeftBehind) {
   ASSERT_TRUE(StagedDirectory::Create(Path("model")).ok());
   EXPECT_FALSE(std::filesystem::exists(Path(".model.4194305.tmp")));
   EXPECT_TRUE(std::filesystem::exists(Path(".other.4194305.tmp")));
+}
+
+TEST_F(ModelDirectoryTest, DoesNotWaitForAPipe) {
+  const std::string path = Path("model");
+  Publish(path, "w1");
+  const std::string pipe = path + "/extra";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_EQ(VerifyError(path), pipe + ": is no regular file");
+  const std::string manifest = path + "/manifest.json";
+  std::filesystem::remove(manifest);
+  ASSERT_EQ(::mkfifo(manifest.c_str(), 0600), 0);
+  EXPECT_EQ(VerifyError(path), manifest + ": is no regular file");
 }
 
 TEST_F(ModelDirectoryTest, NamesEveryKindOfDamage) {

@@ -2,9 +2,11 @@
 #include <gmock/gmock.h>
 
 #include <chrono>
+#include <filesystem>
 #include <future>
 #include <thread>
 
+#include "base/strings.h"
 #include "tests/engine/serve/shop_test.h"
 
 namespace attune {
@@ -46,6 +48,20 @@ TEST_F(PublishTest, TheRateIsKept) {
   // 90 items in steps of 32: the last begins when 64 have had their time.
   EXPECT_GE(steady_clock::now() - begin, std::chrono::milliseconds(213));
   EXPECT_THAT(WaitUntilItEmbeds(), HasSubstr("300 items per second"));
+}
+
+TEST_F(PublishTest, ADamagedCopyInTheDatabaseIsReplaced) {
+  const std::string database = CopyOfDatabase();
+  EngineOptions options;
+  options.database_path = database;
+  const std::unique_ptr<Engine> engine = Open(std::move(options));
+  ASSERT_NE(engine, nullptr);
+  ASSERT_TRUE(engine->ReloadModel(shop()->model(1)).ok());
+  const std::string weights = StrCat(
+      database, "/models/", CurrentModel(*engine), "/weights.safetensors");
+  std::filesystem::resize_file(weights, 100);
+  EXPECT_TRUE(engine->ReloadModel(shop()->model(1)).ok());
+  EXPECT_GT(std::filesystem::file_size(weights), 100u);
 }
 
 TEST_F(PublishTest, WhatIsEmbeddedAlreadyCostsNoTime) {
