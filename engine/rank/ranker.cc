@@ -69,11 +69,12 @@ absl::Status Ranker::UpdateProfile(ExecutionContext& context,
 }
 
 Ranker::Window Ranker::WindowOf(const v1::History& history,
-                                const KeptState& kept) const {
+                                const KeptState& kept,
+                                std::optional<int64_t> anchor) const {
   const int64_t stored = history.events_size();
   const int64_t count = std::max<int64_t>(history.count(), stored);
   Window window;
-  window.anchor = model_->config().Anchor(count);
+  window.anchor = anchor.value_or(model_->config().Anchor(count));
   // Events before the kept ones are gone; a model whose window is wider than
   // what the database keeps sees what there is.
   window.begin = std::max<int64_t>(0, window.anchor - (count - stored));
@@ -88,7 +89,7 @@ Ranker::Window Ranker::WindowOf(const v1::History& history,
 
 int64_t Ranker::RowsToEncode(const v1::History& history,
                              const KeptState& kept) const {
-  const Window window = WindowOf(history, kept);
+  const Window window = WindowOf(history, kept, std::nullopt);
   return std::max<int64_t>(window.length, 1) - window.reused;
 }
 
@@ -98,7 +99,7 @@ absl::Status Ranker::Begin(ExecutionContext& context, const Request& request,
   const ModelConfig& config = model_->config();
   const v1::History& history = *request.history;
   Workspace& workspace = context.workspace;
-  const Window window = WindowOf(history, kept);
+  const Window window = WindowOf(history, kept, request.anchor);
   const int64_t anchor = window.anchor;
   const int64_t begin = window.begin;
   const int64_t length = window.length;

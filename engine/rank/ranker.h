@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -32,6 +33,8 @@ class Ranker {
     const v1::History* history = nullptr;
     const v1::User* user = nullptr;  ///< null: no record
     int64_t now_ms = 0;
+    /// First event of the window; nullopt: ModelConfig::Anchor of the count.
+    std::optional<int64_t> anchor;
   };
   /// A user made ready: the state is encoded up to the request's time. Lives in
   /// the context's workspace; the KeptState must stay locked meanwhile.
@@ -109,7 +112,8 @@ class Ranker {
     int64_t anchor, begin, length;
     int64_t reused;  ///< rows of the kept state that hold
   };
-  Window WindowOf(const v1::History& history, const KeptState& kept) const;
+  Window WindowOf(const v1::History& history, const KeptState& kept,
+                  std::optional<int64_t> anchor) const;
   /// Vectors and match terms; no fusion, logits and score not filled in.
   Scores Begun(ExecutionContext& context, const Session& session,
                std::span<const std::shared_ptr<const ModelItem>> items) const;

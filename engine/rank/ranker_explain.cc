@@ -103,6 +103,9 @@ absl::StatusOr<Ranker::Effects> Ranker::Explain(
         Without(*request.history, session.window_begin + e);
     Request without = request;
     without.history = &rest;
+    // One event less may be on the other side of a move of the anchor, and many
+    // old events would come back.
+    without.anchor = session.kept->state.anchor();
     KeptState kept(config);
     kept.state.Reset(-1, -1);
     Session other;
