@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "engine/io/model_directory.h"
 #include "engine/train/checkpoint.h"
 #include "engine/train/golden.h"
 #include "engine/train/training_set.h"
@@ -187,6 +188,8 @@ Json ReportJson(const EvaluationReport& report) {
 absl::StatusOr<TrainModelResult> TrainModel(storage::Database& database,
                                             const TrainModelOptions& options) {
   const int64_t start = MonotonicNs();
+  // Not after hours of work.
+  ATTUNE_RETURN_IF_ERROR(CheckModelTarget(options.output));
   ExecutionContext context;
   context.cancelled = options.cancelled;
   TrainOptions training = options.config.training;

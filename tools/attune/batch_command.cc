@@ -90,6 +90,8 @@ absl::Status Batch(const Arguments& arguments) {
   if (!arguments.candidates.empty()) {
     ATTUNE_ASSIGN_OR_RETURN(options.candidate_ids,
                             ReadIdFile(arguments.candidates, "item_id"));
+    ATTUNE_RETURN_IF_ERROR(
+        RequireItems(options.candidate_ids, arguments.candidates));
   }
   ATTUNE_ASSIGN_OR_RETURN(const std::unique_ptr<IdSource> users,
                           OpenUsers(arguments));

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/status_macros.h"
+#include "base/strings.h"
 #include "engine/batch/id_source.h"
 #include "engine/io/split.h"
 
@@ -21,6 +22,14 @@ absl::StatusOr<std::vector<std::string>> ReadIdList(std::string_view text,
     ids.emplace_back(id);
   }
   return ids;
+}
+
+absl::Status RequireItems(const std::vector<std::string>& ids,
+                          std::string_view source) {
+  if (!ids.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      StrCat("--candidates ", source,
+             " holds no items; without the option, the catalogue is ranked"));
 }
 
 absl::StatusOr<std::vector<std::string>> AllUsers(storage::Database& database) {

@@ -45,12 +45,13 @@ std::string TitleOf(storage::Database& database, std::string_view item_id) {
 // Over the whole catalogue, items that the user has had to do with stand high;
 // whether they are wanted depends on the trade, so the answer has them and says
 // so.
-absl::Status NoteSeen(storage::Database& database, const Arguments& arguments,
-                      const v1::RankResponse& response) {
-  ATTUNE_ASSIGN_OR_RETURN(const v1::History history,
-                          database.GetHistory(arguments.user));
+void NoteSeen(storage::Database& database, const Arguments& arguments,
+              const v1::RankResponse& response) {
+  const absl::StatusOr<v1::History> history =
+      database.GetHistory(arguments.user);
+  if (!history.ok()) return;
   std::set<std::string_view> seen;
-  for (const v1::HistoryEvent& event : history.events()) {
+  for (const v1::HistoryEvent& event : history->events()) {
     seen.insert(event.item_id());
   }
   int64_t count = 0;
@@ -62,7 +63,6 @@ absl::Status NoteSeen(storage::Database& database, const Arguments& arguments,
                           " are in the user's history; --exclude-seen leaves "
                           "such items out"));
   }
-  return absl::OkStatus();
 }
 
 absl::Status Rank(const Arguments& arguments) {
@@ -75,6 +75,9 @@ absl::Status Rank(const Arguments& arguments) {
                           MakePolicy(arguments.policy));
   ATTUNE_ASSIGN_OR_RETURN(const std::vector<std::string> candidates,
                           ReadIdList(arguments.candidates, "item_id"));
+  if (!arguments.candidates.empty()) {
+    ATTUNE_RETURN_IF_ERROR(RequireItems(candidates, arguments.candidates));
+  }
   for (const std::string& id : candidates) request.add_candidate_ids(id);
 
   ATTUNE_ASSIGN_OR_RETURN(
@@ -96,7 +99,8 @@ absl::Status Rank(const Arguments& arguments) {
   if (!response.retrieved() || arguments.policy.exclude_seen) {
     return absl::OkStatus();
   }
-  return NoteSeen(*database, arguments, response);
+  NoteSeen(*database, arguments, response);
+  return absl::OkStatus();
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ namespace attune {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 using Json = nlohmann::json;
 
 constexpr const char* kNowMs = "1900000000000";
@@ -63,6 +64,30 @@ class TrainProcessTest : public ProgramTest {
 
   std::string config_;
 };
+
+TEST_F(TrainProcessTest, SaysAtOnceThatTheModelHasNoPlace) {
+  std::filesystem::create_directory(Path("busy"));
+  WriteFile("busy/notes.txt", "mine");
+  ProgramResult result = Run(Train(Path("busy")));
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.errors, HasSubstr("is no model directory"));
+  EXPECT_THAT(result.errors, Not(HasSubstr("epoch")));
+  result = Run(Train(Path("missing/model")));
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.errors, HasSubstr("there is no such directory"));
+}
+
+TEST_F(TrainProcessTest, AnEmptyListOfCandidatesIsNotTheCatalogue) {
+  const std::string empty = WriteFile("empty.txt", "");
+  const ProgramResult ranked =
+      Run({"rank", "--db", db(), "--user", "u1", "--candidates", "@" + empty});
+  EXPECT_EQ(ranked.exit_code, 1);
+  EXPECT_THAT(ranked.errors, HasSubstr("holds no items"));
+  const ProgramResult batch = Run({"batch", "--db", db(), "--out",
+                                   Path("lists.jsonl"), "--candidates", empty});
+  EXPECT_EQ(batch.exit_code, 1);
+  EXPECT_THAT(batch.errors, HasSubstr("holds no items"));
+}
 
 TEST_F(TrainProcessTest, AKilledTrainingGoesOnToTheSameModel) {
   const std::string whole = Path("whole"), killed = Path("killed");
