@@ -24,7 +24,7 @@ namespace {
 
 using dnnl::memory;
 
-void CopyRows(ConstMatrixView from, MatrixView to) {
+void CopyMatrix(ConstMatrixView from, MatrixView to) {
   for (int64_t r = 0; r < from.rows(); ++r) {
     std::ranges::copy(from.row_span(r), to.row(r));
   }
@@ -208,9 +208,9 @@ class OneDnnLinear final : public Linear {
       ActivationForward(spec_.activation, made, made);
     }
     if (through_scratch) {
-      CopyRows(ConstMatrixView(dst + repeated * spec_.out,
-                               {real - repeated, spec_.out}),
-               y_rows.rows_slice(repeated, real - repeated));
+      CopyMatrix(ConstMatrixView(dst + repeated * spec_.out,
+                                 {real - repeated, spec_.out}),
+                 y_rows.rows_slice(repeated, real - repeated));
     }
     return absl::OkStatus();
   }
@@ -234,7 +234,7 @@ class OneDnnLinear final : public Linear {
                              int64_t rows) {
     if (from.rows() == rows && from.is_dense()) return from.data();
     const MatrixView to = workspace.Matrix(rows, from.cols());
-    CopyRows(from, to.rows_slice(0, from.rows()));
+    CopyMatrix(from, to.rows_slice(0, from.rows()));
     std::fill(to.data() + from.size(), to.data() + to.size(), 0.0f);
     return to.data();
   }
