@@ -10,7 +10,7 @@ SIZE_IS(attune_error, 32);
 SIZE_IS(attune_buffer, 24);
 SIZE_IS(attune_open_options, 24);
 SIZE_IS(attune_call_options, 16);
-SIZE_IS(attune_rank_ids_options, 48);
+SIZE_IS(attune_rank_ids_options, 56);
 #endif
 
 attune_error attune_header_check_error = {.struct_size = sizeof(attune_error)};
