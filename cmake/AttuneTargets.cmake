@@ -15,8 +15,10 @@ endif()
 
 add_library(attune_sanitizers INTERFACE)
 if(ATTUNE_SANITIZE)
-  target_compile_options(attune_sanitizers INTERFACE -fsanitize=${ATTUNE_SANITIZE} -fno-omit-frame-pointer)
-  target_link_options(attune_sanitizers INTERFACE -fsanitize=${ATTUNE_SANITIZE})
+  # Every finding ends the program: a test must not pass with one.
+  set(_flags -fsanitize=${ATTUNE_SANITIZE} -fno-sanitize-recover=all)
+  target_compile_options(attune_sanitizers INTERFACE ${_flags} -fno-omit-frame-pointer)
+  target_link_options(attune_sanitizers INTERFACE ${_flags})
 endif()
 
 function(attune_room)
