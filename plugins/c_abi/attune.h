@@ -165,8 +165,9 @@ ATTUNE_API int attune_open(const char *json, size_t json_length,
 ATTUNE_API int attune_close(attune_engine *engine, attune_error *error);
 
 /* Says that the process is done with the library: all engines must be closed
- * (ATTUNE_FAILED_PRECONDITION otherwise), and with the last one its threads have
- * ended. A child forked later may use it. attune_open works again after it. */
+ * (ATTUNE_FAILED_PRECONDITION otherwise), and with the last one its threads
+ * have ended. A child forked later may use it. attune_open works again after
+ * it. */
 ATTUNE_API int attune_shutdown(attune_error *error);
 
 /* ---- rank -------------------------------------------------------------- */
@@ -272,9 +273,9 @@ ATTUNE_API int attune_prefetch_user(attune_engine *engine, const char *user_id,
                                     size_t model_length, attune_error *error);
 
 /* Checks and publishes a model directory: embeds the catalogue at the rate of
- * "publish_items_per_second", then switches atomically; until then the old model
- * answers. Returns when it has switched: call it from a thread that has time. A
- * second call waits for the first. The old model is kept for
+ * "publish_items_per_second", then switches atomically; until then the old
+ * model answers. Returns when it has switched: call it from a thread that has
+ * time. A second call waits for the first. The old model is kept for
  * attune_rollback_model. attune_close ends it with ATTUNE_CANCELLED; what was
  * embedded by then is kept for the next try. */
 ATTUNE_API int attune_reload_model(attune_engine *engine, const char *directory,
@@ -285,8 +286,7 @@ ATTUNE_API int attune_rollback_model(attune_engine *engine,
                                      attune_error *error);
 /* Ends attune_reload_model calls that run now with ATTUNE_CANCELLED. Since
  * minor 2. */
-ATTUNE_API int attune_cancel_reload(attune_engine *engine,
-                                    attune_error *error);
+ATTUNE_API int attune_cancel_reload(attune_engine *engine, attune_error *error);
 
 /* Follower: see what the owner has written so far. */
 ATTUNE_API int attune_refresh(attune_engine *engine, attune_error *error);

@@ -44,7 +44,8 @@ TEST(ServicePlanTest, AllOfItWhereItFits) {
 TEST(ServicePlanTest, FirstFewerCandidatesInWholeBlocks) {
   EXPECT_THAT(Steps(kCold, 9079), ElementsAre("fused_candidates=992"));
   EXPECT_THAT(Steps(kWarm, 3100), ElementsAre("fused_candidates=480"));
-  EXPECT_THAT(Steps(kCold, 5080.1 + 4 * 96), ElementsAre("fused_candidates=96"));
+  EXPECT_THAT(Steps(kCold, 5080.1 + 4 * 96),
+              ElementsAre("fused_candidates=96"));
 }
 
 TEST(ServicePlanTest, ThenAShorterHistory) {
