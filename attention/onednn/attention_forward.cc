@@ -125,7 +125,9 @@ void ForwardQuery(const Tile& tile, const ForwardScratch& s, bool biased,
   std::fill_n(s.sums, task.heads * width, 0.0f);
   std::fill_n(s.total, task.heads, 0.0f);
   std::fill_n(s.maximum, task.heads, -1e30f);
-  float* columns = s.queries + task.heads * width;  // [head width][lanes]
+  // [head width][lanes], aligned, behind the query.
+  float* columns =
+      s.queries + (task.heads * width + kLanes - 1) / kLanes * kLanes;
 
   for (int64_t first = 0; first < tile.seen; first += kKeyBlock) {
     const int64_t keys = std::min(kKeyBlock, tile.seen - first);

@@ -61,8 +61,13 @@ struct StoreWeights {
   }
 };
 
-#pragma GCC push_options
-#pragma GCC target("avx512bf16")
+// From here on with the bfloat16 instructions, for which Highway 1.0.3 has no
+// target. One attribute names them all, since clang takes the first of several;
+// lambdas have their own.
+#undef HWY_ATTR
+#define HWY_ATTR __attribute__((target(HWY_TARGET_STR ",avx512bf16")))
+HWY_POP_ATTRIBUTES
+HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512bf16")
 
 HWY_INLINE __m512bh Broadcast(const void* pair) {
   int32_t bits;
@@ -377,8 +382,6 @@ void Forward(const AttentionTask& task, const KeyValueView& kept,
     }
   }
 }
-
-#pragma GCC pop_options
 
 int64_t PositionScratch(const AttentionTask& task) {
   return Biases::ExtendedSize(task);

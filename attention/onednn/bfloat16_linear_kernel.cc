@@ -17,11 +17,14 @@
 #include "attention/onednn/activation-inl.h"
 #include "hwy/highway.h"
 
-HWY_BEFORE_NAMESPACE();
-// Highway 1.0.3 has no target with these instructions.
+// Highway 1.0.3 has no target with these instructions. One attribute names
+// them all, since clang takes the first of several; lambdas have their own.
 #if HWY_TARGET == HWY_AVX3
-#pragma GCC push_options
-#pragma GCC target("avx512bf16")
+#undef HWY_ATTR
+#define HWY_ATTR __attribute__((target(HWY_TARGET_STR ",avx512bf16")))
+HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512bf16")
+#else
+HWY_BEFORE_NAMESPACE();
 #endif
 namespace attune {
 namespace HWY_NAMESPACE {
@@ -271,9 +274,6 @@ void Convert(const ConstMatrixView&, uint16_t*) {}
 }  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace attune
-#if HWY_TARGET == HWY_AVX3
-#pragma GCC pop_options
-#endif
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE

@@ -87,8 +87,12 @@ TEST_P(KeyValueViewTest, AttentionOverKeptRowsIsForward) {
       TestMatrix expected(input.q.rows(), input.q.cols());
       TestMatrix actual(input.q.rows(), input.q.cols());
       ASSERT_TRUE(attention->Forward(context_, input, expected.view()).ok());
-      input.k = ConstMatrixView(nullptr, input.k.extents());
+      // Only the shape counts; behind the keys were rows of nobody.
+      input.k = ConstMatrixView(nullptr, {count, input.q.cols()});
       input.v = input.k;
+      if (!input.key_time_ms.empty()) {
+        input.key_time_ms = input.key_time_ms.first(count);
+      }
       const absl::Status status =
           attention->ForwardKept(context_, input, kept, actual.view());
       ASSERT_TRUE(status.ok()) << status;
