@@ -8,7 +8,7 @@
 namespace attune {
 namespace {
 
-constexpr int64_t kDay = 86'400'000;
+constexpr int64_t kDayMs = 86'400'000;
 
 // Two users, ten days; the item "good" is clicked, "bad" is not. Each user has
 // five clicks on other things so that a time split has targets.
@@ -31,7 +31,7 @@ class TaskReportTest : public ::testing::Test {
     for (const char* name : {"u", "v"}) {
       const int32_t user = builder.AddUser(name);
       for (int day = 0; day <= 10; ++day) {
-        const int64_t time = day * kDay;
+        const int64_t time = day * kDayMs;
         Interaction event{.item = builder.AddItem("x" + std::to_string(day)),
                           .action = click,
                           .has_time = true,
