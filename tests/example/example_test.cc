@@ -299,8 +299,9 @@ TEST_F(ExampleTest, PluginBatchAndProgramGiveTheSameScores) {
     ASSERT_EQ(batch.count(user), 1u) << user;
     ASSERT_EQ(plugin.items_size(), 5);
     for (int i = 0; i < 5; ++i) {
-      EXPECT_EQ(plugin.items(i).item_id(), program["items"][i]["item_id"]);
-      EXPECT_EQ(plugin.items(i).item_id(), batch[user][i]["item_id"]);
+      EXPECT_EQ(Json(plugin.items(i).item_id()),
+                program["items"][i]["item_id"]);
+      EXPECT_EQ(Json(plugin.items(i).item_id()), batch[user][i]["item_id"]);
       EXPECT_DOUBLE_EQ(plugin.items(i).score(),
                        program["items"][i]["score"].get<double>());
       EXPECT_DOUBLE_EQ(plugin.items(i).score(),
