@@ -260,12 +260,12 @@ void ForwardTile(const Call& call, const Tile& tile, bool per_key,
       const int64_t h = heads.begin + i;
       const uint16_t* k = call.kept.k_bits(h) + first * head;
       const uint32_t* queries = s.queries + i * head / 2 * kTile;
-      const float* row = s.key_biases + h * task.keys + first;
       if (filled) {
         call.biases.Fill(tile, h, first, keys, s.scores);
         AllDotPairs<kVectors, Start::kScores>(k, head, keys, queries, head / 2,
                                               s.scores, nullptr, call.unscale);
       } else if (biased) {
+        const float* row = s.key_biases + h * task.keys + first;
         AllDotPairs<kVectors, Start::kPerKey>(k, head, keys, queries, head / 2,
                                               s.scores, row, 1.0f);
       } else {

@@ -20,6 +20,7 @@ void ColumnSums(const ConstMatrixView& matrix, float* HWY_RESTRICT sums) {
   const hn::ScalableTag<float> d;
   const int64_t lanes = hn::Lanes(d);
   const int64_t rows = matrix.rows();
+  if (rows == 0) return;  // may come without data
   const int64_t stride = matrix.stride(0);
   int64_t c = 0;
   for (; c + lanes <= matrix.cols(); c += lanes) {
