@@ -28,7 +28,7 @@ float AgeValue(int64_t time_ms, int64_t now_ms) {
 float Nearness(float delta) { return 1.0f / (1.0f + delta * delta); }
 
 // The item's numbers against those of the history and of its newest event.
-void WriteNearness(const DenseLayout& layout, const ItemFeatures& item,
+void WriteNearness(const DenseLayout& layout, const ItemView& item,
                    const HistoryProfile& profile, float* dense) {
   const std::vector<float>& sums = profile.numeric_sums();
   const std::vector<float>& last = profile.last_numeric();
@@ -113,7 +113,7 @@ ItemCounters Pipeline::CompactCounters(const v1::Counters& counters) const {
   return impl_->popularity.Compact(counters);
 }
 
-void Pipeline::CandidateFeatures(const ItemFeatures& item,
+void Pipeline::CandidateFeatures(const ItemView& item,
                                  const v1::Counters* counters,
                                  const HistoryProfile& profile,
                                  const RequestFeatures& request,
@@ -123,7 +123,7 @@ void Pipeline::CandidateFeatures(const ItemFeatures& item,
       profile, request, out);
 }
 
-void Pipeline::CandidateFeatures(const ItemFeatures& item,
+void Pipeline::CandidateFeatures(const ItemView& item,
                                  const ItemCounters& counters,
                                  const HistoryProfile& profile,
                                  const RequestFeatures& request,
@@ -155,10 +155,7 @@ void Pipeline::CandidateFeatures(const ItemFeatures& item,
       next[1] = 1.0f;
     }
   }
-  const bool unknown = item.attribute_keys.empty() &&
-                       item.text_tokens.empty() &&
-                       item.attribute_tokens.empty() && item.numeric.empty();
-  *next = unknown ? 1.0f : 0.0f;
+  *next = item.blank ? 1.0f : 0.0f;
 
   impl_->popularity.Write(counters, request.now_ms, request.has_time, base);
   WriteMatchFeatures(layout, item, profile, base);

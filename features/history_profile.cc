@@ -6,7 +6,7 @@
 namespace attune::features {
 namespace {
 
-constexpr int kTableSize = 512;
+constexpr int kTableSize = HistoryProfile::kDecayTableSize;
 
 struct DecayTable {
   explicit DecayTable(double half_life) {
@@ -35,6 +35,9 @@ const DecayTable& LongTable() {
 
 float HistoryProfile::ShortDecay(int32_t age) { return ShortTable()(age); }
 float HistoryProfile::LongDecay(int32_t age) { return LongTable()(age); }
+HistoryProfile::Decays HistoryProfile::DecayTables() {
+  return {ShortTable().factors, LongTable().factors};
+}
 
 void HistoryProfile::Clear() {
   attributes_.Clear();
@@ -49,8 +52,8 @@ void HistoryProfile::Clear() {
   last_time_ms_ = 0;
 }
 
-void HistoryProfile::Add(const ItemFeatures& item, float weight,
-                         int64_t time_ms, bool has_time) {
+void HistoryProfile::Add(const ItemView& item, float weight, int64_t time_ms,
+                         bool has_time) {
   const DecayTable& short_decay = ShortTable();
   const DecayTable& long_decay = LongTable();
   const int32_t position = size_++;

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "features/item_features.h"
+#include "features/item_view.h"
 #include "features/key_table.h"
 
 namespace attune::features {
@@ -36,8 +36,7 @@ class HistoryProfile {
 
   /// The next event, newest so far. `weight` is the action's (ActionPolicy);
   /// an item without a record is an ItemFeatures with only item_key set.
-  void Add(const ItemFeatures& item, float weight, int64_t time_ms,
-           bool has_time);
+  void Add(const ItemView& item, float weight, int64_t time_ms, bool has_time);
 
   /// Events ever taken, where more than those added (v1::History::count).
   void set_history_count(int64_t count) { history_count_ = count; }
@@ -63,6 +62,13 @@ class HistoryProfile {
   /// 2^-(age / half-life); age in events, >= 0.
   static float ShortDecay(int32_t age);
   static float LongDecay(int32_t age);
+  /// The same for 0 <= age < kDecayTableSize, for loops; 0 beyond.
+  static constexpr int32_t kDecayTableSize = 512;
+  struct Decays {
+    const float* short_decay;
+    const float* long_decay;
+  };
+  static Decays DecayTables();
 
   /// Sum of idf (1/16) of the newest item's attributes, per match field.
   int32_t last_idf(int field) const { return last_idf_[field]; }

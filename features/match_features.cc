@@ -20,12 +20,15 @@ struct FieldSums {
   int matches = 0;
 
   void Add(float weight, const HistoryProfile::AttributeStat& stat,
+           const HistoryProfile::Decays& decays,
            const HistoryProfile& profile) {
     const int32_t age = profile.size() - 1 - stat.last_position;
+    const bool old = age >= HistoryProfile::kDecayTableSize;
     const float short_share = stat.short_weight *
-                              HistoryProfile::ShortDecay(age) /
+                              (old ? 0.0f : decays.short_decay[age]) /
                               profile.short_total();
-    const float long_share = stat.long_weight * HistoryProfile::LongDecay(age) /
+    const float long_share = stat.long_weight *
+                             (old ? 0.0f : decays.long_decay[age]) /
                              profile.long_total();
     if (age == 0) last_idf += weight;
     if (age < 3) last3_idf += weight;
@@ -57,11 +60,12 @@ void WriteSeries(int32_t candidate, int32_t read, float* out) {
 
 }  // namespace
 
-void WriteMatchFeatures(const DenseLayout& layout, const ItemFeatures& item,
+void WriteMatchFeatures(const DenseLayout& layout, const ItemView& item,
                         const HistoryProfile& profile, float* dense) {
   if (profile.size() == 0) return;
   // Actions may weigh nothing.
   const bool has_weight = profile.short_total() > 0 && profile.long_total() > 0;
+  const HistoryProfile::Decays decays = HistoryProfile::DecayTables();
   int matches = 0;
   const size_t count = item.attribute_keys.size();
   for (size_t i = 0; i < count;) {
@@ -76,7 +80,7 @@ void WriteMatchFeatures(const DenseLayout& layout, const ItemFeatures& item,
         WriteSeries(item.series_number, stat->series_number,
                     dense + layout.series_begin);
       }
-      if (has_weight) sums.Add(weight, *stat, profile);
+      if (has_weight) sums.Add(weight, *stat, decays, profile);
     }
     if (field >= kMaxMatchFields || !layout.field_used(field) ||
         sums.matches == 0 || !(sums.idf > 0)) {
@@ -92,7 +96,9 @@ void WriteMatchFeatures(const DenseLayout& layout, const ItemFeatures& item,
     }
   }
   float* history = dense + layout.history_match_begin;
-  history[0] = Bounded(0.5f * std::log1p(static_cast<float>(matches)));
+  if (matches > 0) {
+    history[0] = Bounded(0.5f * std::log1p(static_cast<float>(matches)));
+  }
   if (const auto* seen = profile.FindItem(item.item_key)) {
     history[1] = 1.0f;
     history[2] =

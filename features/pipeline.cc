@@ -302,7 +302,7 @@ absl::Status Pipeline::ParseItem(std::string_view bytes,
   return absl::OkStatus();
 }
 
-void Pipeline::AddToProfile(const ItemFeatures& item,
+void Pipeline::AddToProfile(const ItemView& item,
                             const v1::HistoryEvent& event,
                             HistoryProfile* profile) const {
   profile->Add(

@@ -12,6 +12,7 @@
 #include "features/history_profile.h"
 #include "features/item_counters.h"
 #include "features/item_features.h"
+#include "features/item_view.h"
 #include "features/schema.h"
 #include "proto/records.pb.h"
 
@@ -89,7 +90,7 @@ class Pipeline {
                               std::span<float> out);
 
   /// Adds a history event's item to `profile` under its action's weight.
-  void AddToProfile(const ItemFeatures& item, const v1::HistoryEvent& event,
+  void AddToProfile(const ItemView& item, const v1::HistoryEvent& event,
                     HistoryProfile* profile) const;
 
   /// User numbers, context, history length and time since the last event.
@@ -103,13 +104,13 @@ class Pipeline {
   /// O(attributes of the candidate), does not allocate. `item` must come from
   /// this pipeline's EncodeItem or ParseItem (empty but for item_key: an item
   /// without a record), `request` from its PrepareRequest with `profile`.
-  void CandidateFeatures(const ItemFeatures& item, const v1::Counters* counters,
+  void CandidateFeatures(const ItemView& item, const v1::Counters* counters,
                          const HistoryProfile& profile,
                          const RequestFeatures& request,
                          std::span<float> out) const;
   /// The same from counters that were compacted before: bit-identical, and
   /// without the search by action name.
-  void CandidateFeatures(const ItemFeatures& item, const ItemCounters& counters,
+  void CandidateFeatures(const ItemView& item, const ItemCounters& counters,
                          const HistoryProfile& profile,
                          const RequestFeatures& request,
                          std::span<float> out) const;

@@ -1,9 +1,10 @@
 #include "features/popularity_features.h"
 
 #include <algorithm>
-#include <cmath>
+#include <cstring>
 
 #include "features/bounded.h"
+#include "features/lane_math.h"
 #include "proto/counter_math.h"
 
 namespace attune::features {
@@ -14,8 +15,23 @@ constexpr float kPriorImpressions = 20;
 // Keeps the trend of rare items near zero.
 constexpr float kTrendPrior = 0.1f;
 
-float Log1p(double value) {
-  return value > 0 ? std::log1p(static_cast<float>(value)) : 0.0f;
+// What the logarithms are taken of, by the order of the values in the arrays.
+enum Argument {
+  kTotal,
+  kImpressions,
+  kDay,
+  kWeek,
+  kMonth,
+  kTrend,
+  kFirstRate,
+  kArguments = kFirstRate + kMaxRates,
+};
+static_assert(kArguments % 4 == 0);
+
+// A count as a logarithm's argument: log(1 + count).
+float Count(double count) {
+  // NaN is 0, too.
+  return count > 0 ? 1.0f + static_cast<float>(count) : 1.0f;
 }
 
 }  // namespace
@@ -87,45 +103,64 @@ ItemCounters PopularityFeatures::Compact(const v1::Counters& counters) const {
 
 void PopularityFeatures::Write(const ItemCounters& counters, int64_t now_ms,
                                bool has_time, float* dense) const {
+  alignas(16) float values[kArguments];
+  std::fill_n(values, kArguments, 1.0f);
+  values[kTotal] = Count(counters.total);
+  const float impressions = Count(counters.impressions) - 1.0f;
+  values[kImpressions] = 1.0f + impressions;
+  const bool timed =
+      layout_.windows_begin >= 0 && has_time && counters.month > 0;
+  if (timed) {
+    // As CounterAt, in float: a third of the time of the whole block.
+    const double age_ms =
+        std::max(0.0, static_cast<double>(now_ms) -
+                          static_cast<double>(counters.reference_ms));
+    const FloatLanes decay = Exp2Lanes(
+        FloatLanes{static_cast<float>(age_ms * (-1.0 / kDayMs)),
+                   static_cast<float>(age_ms * (-1.0 / kWeekMs)),
+                   static_cast<float>(age_ms * (-1.0 / kMonthMs)), 0.0f});
+    const float week = static_cast<float>(counters.week) * decay[1];
+    const float month = static_cast<float>(counters.month) * decay[2];
+    values[kDay] = Count(static_cast<float>(counters.day) * decay[0]);
+    values[kWeek] = Count(week);
+    values[kMonth] = Count(month);
+    // A steady rate fills a window in proportion to its half-life.
+    values[kTrend] = (week * (1.0f / 7.0f) + kTrendPrior) /
+                     (month * (1.0f / 30.0f) + kTrendPrior);
+  }
+  const size_t rates = impressions > 0 ? state_.rates.size() : 0;
+  for (size_t i = 0; i < rates; ++i) {
+    const float base = static_cast<float>(state_.rates[i].base);
+    values[kFirstRate + i] = (counters.followed[i] + kPriorImpressions * base) /
+                             (base * (impressions + kPriorImpressions));
+  }
+  const size_t arguments = rates > 0 ? size_t{kArguments} : size_t{8};
+  for (size_t i = 0; i < arguments; i += 4) {
+    FloatLanes lanes;
+    std::memcpy(&lanes, values + i, sizeof(lanes));
+    lanes = LogLanes(lanes);
+    std::memcpy(values + i, &lanes, sizeof(lanes));
+  }
+
   float* out = dense + layout_.popularity_begin;
-  *out++ = Bounded(0.25f * Log1p(counters.total));
-  const double impressions = counters.impressions;
-  if (state_.has_impressions) *out++ = Bounded(0.25f * Log1p(impressions));
+  *out++ = Bounded(0.25f * values[kTotal]);
+  if (state_.has_impressions) *out++ = Bounded(0.25f * values[kImpressions]);
   if (layout_.windows_begin >= 0) {
     float* windows = dense + layout_.windows_begin;
-    const bool timed = has_time && counters.month > 0;
     if (timed) {
-      // As CounterAt, in float: a third of the time of the whole block.
-      const double age_ms =
-          std::max(0.0, static_cast<double>(now_ms) -
-                            static_cast<double>(counters.reference_ms));
-      const auto decayed = [age_ms](double value, double half_life_ms) {
-        return static_cast<float>(value) *
-               std::exp2(static_cast<float>(-age_ms / half_life_ms));
-      };
-      const float day = decayed(counters.day, kDayMs);
-      const float week = decayed(counters.week, kWeekMs);
-      const float month = decayed(counters.month, kMonthMs);
-      windows[0] = Bounded(0.4f * Log1p(day));
-      windows[1] = Bounded(0.4f * Log1p(week));
-      windows[2] = Bounded(0.4f * Log1p(month));
-      // A steady rate fills a window in proportion to its half-life.
-      windows[3] = Bounded(std::log((week / 7.0f + kTrendPrior) /
-                                    (month / 30.0f + kTrendPrior)));
+      windows[0] = Bounded(0.4f * values[kDay]);
+      windows[1] = Bounded(0.4f * values[kWeek]);
+      windows[2] = Bounded(0.4f * values[kMonth]);
+      windows[3] = Bounded(values[kTrend]);
     } else {
       // An item without events has cold windows; only without a clock, or with
       // counts that have no times, are they unknown.
       windows[4] = has_time && counters.total <= 0 ? 0.0f : 1.0f;
     }
   }
-  if (!(impressions > 0)) return;
-  float* rates = dense + layout_.rates_begin;
-  for (size_t i = 0; i < state_.rates.size(); ++i) {
-    const float base = static_cast<float>(state_.rates[i].base);
-    const float expected =
-        base * (static_cast<float>(impressions) + kPriorImpressions);
-    rates[i] = Bounded(
-        std::log((counters.followed[i] + kPriorImpressions * base) / expected));
+  for (size_t i = 0; i < rates; ++i) {
+    dense[layout_.rates_begin + static_cast<int32_t>(i)] =
+        Bounded(values[kFirstRate + i]);
   }
 }
 

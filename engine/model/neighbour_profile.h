@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
@@ -51,14 +52,21 @@ class NeighbourProfile {
   /// logarithm.
   void Features(int32_t candidate, std::span<float> out) const {
     auto it = sums_.find(candidate);
-    for (int i = 0; i < kWidth; ++i) {
-      const float sum = it == sums_.end() ? 0.0f : it->second[i];
-      out[i] = std::log(0.01f + sum) / 2.3f + 1.0f;
+    if (it == sums_.end()) {
+      // Most of a large catalogue: not three logarithms for each.
+      std::fill_n(out.begin(), kWidth, nothing_);
+      return;
     }
+    for (int i = 0; i < kWidth; ++i) out[i] = OnScale(it->second[i]);
   }
 
  private:
+  static float OnScale(float sum) {
+    return std::log(0.01f + sum) / 2.3f + 1.0f;
+  }
+
   absl::flat_hash_map<int32_t, std::array<float, kWidth>> sums_;
+  float nothing_ = OnScale(0.0f);
 };
 
 }  // namespace attune
