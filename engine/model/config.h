@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -63,6 +64,10 @@ struct ModelConfig {
   /// out of range.
   static absl::StatusOr<ModelConfig> FromJson(std::string_view text,
                                               std::string_view file);
+  /// The same of an object that was parsed already; messages begin with
+  /// `where` ("config.json: model.").
+  static absl::StatusOr<ModelConfig> FromObject(
+      const nlohmann::ordered_json& json, std::string_view where);
   absl::Status Validate() const;
 };
 

@@ -1,95 +1,76 @@
 #include "engine/train/options.h"
 
-#include <functional>
 #include <nlohmann/json.hpp>
-#include <vector>
+#include <string>
+#include <string_view>
 
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "engine/io/json_file.h"
+#include "engine/io/nearest_name.h"
+#include "engine/model/option_table.h"
 
 namespace attune {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Field {
-  const char* name;
-  std::function<Json(const TrainOptions&)> get;
-  std::function<void(TrainOptions&, const Json&)> set;
+const OptionTable<TrainOptions>& Table() {
+  using O = TrainOptions;
+  constexpr int kMostEpochs = 100'000;
+  constexpr int kMostItems = 1 << 30;
+  static const auto* const table = new OptionTable<O>(
+      OptionTable<O>()
+          .Whole("epochs", &O::epochs, 0, kMostEpochs)
+          .Whole("patience", &O::patience, 1, kMostEpochs)
+          .Whole("batch_tokens", &O::batch_tokens, 0, 1 << 20)
+          .Real("learning_rate", &O::learning_rate, 1e-8f, 1)
+          .Whole("warmup_steps", &O::warmup_steps, 0, 1'000'000)
+          .Real("final_rate", &O::final_rate, 0, 1)
+          .Real("weight_decay", &O::weight_decay, 0, 10)
+          .Real("dropout", &O::dropout, 0, 0.95f)
+          .Real("id_dropout", &O::id_dropout, 0, 0.95f)
+          .Real("event_dropout", &O::event_dropout, 0, 0.95f)
+          .Real("target_skip", &O::target_skip, 0, 0.95f)
+          .Real("average_decay", &O::average_decay, 0, 0.999999f)
+          .Flag("exclude_seen", &O::exclude_seen)
+          .Real("gradient_clip", &O::gradient_clip, 0, 1e6f)
+          .Whole("min_positives", &O::min_positives, 3, 1'000'000)
+          .Whole("full_softmax_items", &O::full_softmax_items, 0, kMostItems)
+          .Whole("sampled_negatives", &O::sampled_negatives, 16, 1'000'000)
+          .Whole("text_rows", &O::text_rows, 1, 1 << 24)
+          .Whole("neighbours", &O::neighbours, 1, 10'000)
+          .Whole("transition_window", &O::transition_window, 1, 1000)
+          .Real("transition_decay", &O::transition_decay, 0.1f, 1e6f)
+          .Whole("decoder_epochs", &O::decoder_epochs, 0, kMostEpochs)
+          .Whole("decoder_patience", &O::decoder_patience, 1, kMostEpochs)
+          .Real("decoder_learning_rate", &O::decoder_learning_rate, 1e-8f, 1)
+          .Real("decoder_dropout", &O::decoder_dropout, 0, 0.95f)
+          .Real("decoder_match_dropout", &O::decoder_match_dropout, 0, 0.95f)
+          .Whole("decoder_positions", &O::decoder_positions, 1, 4096)
+          .Whole("decoder_negatives", &O::decoder_negatives, 2, 4096)
+          .Whole("hard_pool", &O::hard_pool, 2, 100'000)
+          .Real("fusion_z_dropout", &O::fusion_z_dropout, 0, 0.95f)
+          .Whole("rerank", &O::rerank, 1, 1'000'000)
+          .Whole("seed", &O::seed, uint64_t{0}, ~uint64_t{0})
+          .Whole("threads", &O::threads, 0, 1024));
+  return *table;
+}
+
+// Keys of config.json that FitConfig and the choice on validation fill in: what
+// a configuration said would not count.
+constexpr std::string_view kFromData[] = {
+    "text_buckets", "attribute_buckets", "user_buckets",
+    "use_time",     "actions",           "tasks",
+    "fusion_mode",  "fusion_weight",     "dense_width",
+    "dense_names",  "item_count",
 };
 
-template <typename T>
-Field Plain(const char* name, T TrainOptions::* member) {
-  return {name, [member](const TrainOptions& o) { return Json(o.*member); },
-          [member](TrainOptions& o, const Json& j) { o.*member = j.get<T>(); }};
-}
-
-std::vector<Field> Fields() {
-  return {
-      Plain("epochs", &TrainOptions::epochs),
-      Plain("patience", &TrainOptions::patience),
-      Plain("batch_tokens", &TrainOptions::batch_tokens),
-      Plain("learning_rate", &TrainOptions::learning_rate),
-      Plain("warmup_steps", &TrainOptions::warmup_steps),
-      Plain("final_rate", &TrainOptions::final_rate),
-      Plain("weight_decay", &TrainOptions::weight_decay),
-      Plain("dropout", &TrainOptions::dropout),
-      Plain("id_dropout", &TrainOptions::id_dropout),
-      Plain("event_dropout", &TrainOptions::event_dropout),
-      Plain("target_skip", &TrainOptions::target_skip),
-      Plain("average_decay", &TrainOptions::average_decay),
-      Plain("exclude_seen", &TrainOptions::exclude_seen),
-      Plain("gradient_clip", &TrainOptions::gradient_clip),
-      Plain("min_positives", &TrainOptions::min_positives),
-      Plain("full_softmax_items", &TrainOptions::full_softmax_items),
-      Plain("sampled_negatives", &TrainOptions::sampled_negatives),
-      Plain("decoder_epochs", &TrainOptions::decoder_epochs),
-      Plain("decoder_patience", &TrainOptions::decoder_patience),
-      Plain("decoder_learning_rate", &TrainOptions::decoder_learning_rate),
-      Plain("decoder_dropout", &TrainOptions::decoder_dropout),
-      Plain("decoder_match_dropout", &TrainOptions::decoder_match_dropout),
-      Plain("decoder_positions", &TrainOptions::decoder_positions),
-      Plain("decoder_negatives", &TrainOptions::decoder_negatives),
-      Plain("hard_pool", &TrainOptions::hard_pool),
-      Plain("fusion_z_dropout", &TrainOptions::fusion_z_dropout),
-      Plain("rerank", &TrainOptions::rerank),
-      Plain("seed", &TrainOptions::seed),
-      Plain("threads", &TrainOptions::threads),
-  };
-}
-
-absl::Status Validate(const TrainOptions& o, std::string_view file) {
-  struct Range {
-    const char* name;
-    double value, low, high;
-  };
-  const Range ranges[] = {
-      {"epochs", static_cast<double>(o.epochs), 0, 100000},
-      {"patience", static_cast<double>(o.patience), 1, 100000},
-      {"batch_tokens", static_cast<double>(o.batch_tokens), 0, 1 << 20},
-      {"learning_rate", o.learning_rate, 1e-8, 1},
-      {"dropout", o.dropout, 0, 0.95},
-      {"id_dropout", o.id_dropout, 0, 0.95},
-      {"event_dropout", o.event_dropout, 0, 0.95},
-      {"target_skip", o.target_skip, 0, 0.95},
-      {"average_decay", o.average_decay, 0, 0.999999},
-      {"decoder_match_dropout", o.decoder_match_dropout, 0, 0.95},
-      {"decoder_dropout", o.decoder_dropout, 0, 0.95},
-      {"fusion_z_dropout", o.fusion_z_dropout, 0, 0.95},
-      {"decoder_negatives", static_cast<double>(o.decoder_negatives), 2, 4096},
-      {"decoder_positions", static_cast<double>(o.decoder_positions), 1, 4096},
-      {"hard_pool", static_cast<double>(o.hard_pool), 2, 100000},
-      {"rerank", static_cast<double>(o.rerank), 1, 1e6},
-      {"threads", static_cast<double>(o.threads), 1, 1024},
-      {"min_positives", static_cast<double>(o.min_positives), 3, 1e6},
-      {"sampled_negatives", static_cast<double>(o.sampled_negatives), 16, 1e6},
-  };
-  for (const Range& range : ranges) {
-    if (!(range.value >= range.low && range.value <= range.high)) {
-      return absl::InvalidArgumentError(
-          StrCat(file, ": training.", range.name, " is ", range.value,
-                 ", must be in ", range.low, "..", range.high));
-    }
+absl::Status CheckModelKeys(const Json& model, std::string_view where) {
+  for (std::string_view name : kFromData) {
+    if (!model.contains(std::string(name))) continue;
+    return absl::InvalidArgumentError(
+        StrCat(where, name, ": follows from the data; leave it out"));
   }
   return absl::OkStatus();
 }
@@ -97,46 +78,45 @@ absl::Status Validate(const TrainOptions& o, std::string_view file) {
 }  // namespace
 
 std::string TrainOptions::ToJson() const {
-  Json json = Json::object();
-  for (const Field& field : Fields()) json[field.name] = field.get(*this);
-  return json.dump(2);
+  return Table().ToJson(*this).dump(2);
+}
+
+absl::Status TrainOptions::Validate() const {
+  return Table().Check(*this, "training.");
 }
 
 absl::StatusOr<TrainConfig> ParseTrainConfig(std::string_view text,
                                              std::string_view file) {
-  Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded() || !json.is_object()) {
+  // For its checks: the other parser keeps the last of repeated keys.
+  ATTUNE_RETURN_IF_ERROR(ParseJson(text, file).status());
+  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) {
     return absl::InvalidArgumentError(StrCat(file, ": not a JSON object"));
   }
+  constexpr std::string_view kParts[] = {"model", "training"};
   TrainConfig config;
   for (const auto& [key, value] : json.items()) {
-    if (key == "model") {
-      ATTUNE_ASSIGN_OR_RETURN(config.model,
-                              ModelConfig::FromJson(value.dump(), file));
-    } else if (key == "training" && value.is_object()) {
-      for (const auto& [name, field_value] : value.items()) {
-        bool found = false;
-        for (const Field& field : Fields()) {
-          if (name != field.name) continue;
-          found = true;
-          try {
-            field.set(config.training, field_value);
-          } catch (const std::exception& error) {
-            return absl::InvalidArgumentError(
-                StrCat(file, ": training.", name, ": ", error.what()));
-          }
-        }
-        if (!found) {
-          return absl::InvalidArgumentError(
-              StrCat(file, ": unknown key \"training.", name, "\""));
-        }
-      }
-    } else {
+    if (key != kParts[0] && key != kParts[1]) {
       return absl::InvalidArgumentError(
-          StrCat(file, ": unknown key \"", key, "\" (model, training)"));
+          StrCat(file, ": ", key,
+                 ": there is no such key beside \"model\" and "
+                 "\"training\"",
+                 DidYouMean(key, kParts)));
+    }
+    const std::string where = StrCat(file, ": ", key, ".");
+    if (!value.is_object()) {
+      return absl::InvalidArgumentError(StrCat(file, ": ", key, " is ",
+                                               value.type_name(),
+                                               ", must be an object, {…}"));
+    }
+    if (key == "model") {
+      ATTUNE_RETURN_IF_ERROR(CheckModelKeys(value, where));
+      ATTUNE_ASSIGN_OR_RETURN(config.model,
+                              ModelConfig::FromObject(value, where));
+    } else {
+      ATTUNE_RETURN_IF_ERROR(Table().Read(value, where, &config.training));
     }
   }
-  ATTUNE_RETURN_IF_ERROR(Validate(config.training, file));
   return config;
 }
 

@@ -9,7 +9,8 @@
 
 namespace attune {
 
-/// How a model is trained; `training` in a configuration file.
+/// How a model is trained; `training` in a configuration file. Types and ranges
+/// stand in options.cc.
 struct TrainOptions {
   int epochs = 60;   ///< at most, of the match stage
   int patience = 8;  ///< epochs without a better validation NDCG@10
@@ -37,6 +38,15 @@ struct TrainOptions {
   int full_softmax_items = 20000;
   int sampled_negatives = 4096;
 
+  /// Rows of the text table, for the most frequent tokens: most of a small
+  /// model's parameters, and each is touched by the optimiser at every step.
+  int text_rows = 16384;
+  int neighbours = 100;  ///< entries of an item's row in the neighbour tables
+  /// Events behind an event that count as its followers: one at lag L counts
+  /// exp(-L / transition_decay).
+  int transition_window = 10;
+  float transition_decay = 4;
+
   int decoder_epochs = 12;  ///< at most, of the decoder stage; 0: no stage
   int decoder_patience = 3;
   float decoder_learning_rate = 1e-3f;
@@ -53,9 +63,11 @@ struct TrainOptions {
   /// epochs 256 of them, unless this is above the number of items.
   int rerank = 1000;
   uint64_t seed = 1;
-  int threads = 2;
+  int threads = 0;  ///< 0: all cores
 
   std::string ToJson() const;
+  /// InvalidArgument naming a key out of its range, its value and the range.
+  absl::Status Validate() const;
 };
 
 /// A configuration file: {"model": {…}, "training": {…}}, both optional.
@@ -64,7 +76,9 @@ struct TrainConfig {
   TrainOptions training;
 };
 
-/// InvalidArgument naming file and key for unknown keys and bad values.
+/// InvalidArgument naming file and key for keys that are unknown, repeated or
+/// follow from the data, and for values of a wrong type or out of range, with
+/// what is allowed.
 absl::StatusOr<TrainConfig> ParseTrainConfig(std::string_view text,
                                              std::string_view file);
 

@@ -7,9 +7,11 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/parallel.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "engine/io/model_directory.h"
+#include "engine/rank/value_formula.h"
 #include "engine/train/checkpoint.h"
 #include "engine/train/golden.h"
 #include "engine/train/training_set.h"
@@ -193,13 +195,18 @@ absl::StatusOr<TrainModelResult> TrainModel(storage::Database& database,
   ExecutionContext context;
   context.cancelled = options.cancelled;
   TrainOptions training = options.config.training;
+  if (training.threads == 0) training.threads = AvailableCores();
+  ATTUNE_RETURN_IF_ERROR(training.Validate());
   SplitOptions split_options = options.split;
   split_options.min_positives = training.min_positives;
   ThreadPool pool(training.threads);
-  ATTUNE_ASSIGN_OR_RETURN(
-      auto set, LoadTrainingSet(database, split_options, context, pool));
+  ATTUNE_ASSIGN_OR_RETURN(auto set, LoadTrainingSet(database, split_options,
+                                                    training, context, pool));
   ModelConfig config = options.config.model;
   FitConfig(*set, config);
+  // Not at the end: the formula names tasks that the data decide.
+  ATTUNE_RETURN_IF_ERROR(
+      ValueFormula::Compile(config.value_formula, config.tasks).status());
   ATTUNE_ASSIGN_OR_RETURN(auto backend, MakeBackend(options.backend));
   ATTUNE_ASSIGN_OR_RETURN(
       auto trainer,

@@ -16,10 +16,6 @@
 namespace attune {
 namespace {
 
-// Text rows are most of a small model's parameters, and each is touched by the
-// optimiser at every step.
-constexpr int32_t kMaxTextRows = 16384;
-
 std::optional<int64_t> TimeOf(const v1::Event& event) {
   if (event.has_time_ms()) return event.time_ms();
   return std::nullopt;
@@ -43,9 +39,9 @@ class SetLoader {
     return absl::OkStatus();
   }
 
-  absl::Status FitPipeline() {
+  absl::Status FitPipeline(const TrainOptions& training) {
     features::PipelineOptions options;
-    options.max_text_rows = kMaxTextRows;
+    options.max_text_rows = training.text_rows;
     features::PipelineFitter fitter(set_->schema, options);
     ATTUNE_RETURN_IF_ERROR(
         database_.ForEachItem([&](const v1::Item& item) -> absl::Status {
@@ -134,13 +130,11 @@ class SetLoader {
   }
 
   /// Counts neighbours in the training sequences.
-  absl::Status CountNeighbours(ThreadPool& pool) {
-    // Chosen on validation: a slow decay over ten positions beats exp(-lag)
-    // over five (ml-1m .1522 against .1400, sample-books .1959 against .1876).
+  absl::Status CountNeighbours(const TrainOptions& training, ThreadPool& pool) {
     CovisitationOptions options;
-    options.neighbours = 100;
-    options.transition_window = 10;
-    options.transition_decay = 4;
+    options.neighbours = training.neighbours;
+    options.transition_window = training.transition_window;
+    options.transition_decay = training.transition_decay;
     ATTUNE_ASSIGN_OR_RETURN(
         Covisitation covisitation,
         Covisitation::Build(set_->sequences, set_->dataset->items().size(),
@@ -211,12 +205,13 @@ TrainingData TrainingSet::DataFor(const ModelConfig& config) const {
 
 absl::StatusOr<std::unique_ptr<TrainingSet>> LoadTrainingSet(
     storage::Database& database, const SplitOptions& split_options,
-    const ExecutionContext& context, ThreadPool& pool) {
+    const TrainOptions& training, const ExecutionContext& context,
+    ThreadPool& pool) {
   SetLoader loader(database, context);
   ATTUNE_RETURN_IF_ERROR(loader.LoadRows(split_options));
-  ATTUNE_RETURN_IF_ERROR(loader.FitPipeline());
+  ATTUNE_RETURN_IF_ERROR(loader.FitPipeline(training));
   ATTUNE_RETURN_IF_ERROR(loader.Encode(nullptr));
-  ATTUNE_RETURN_IF_ERROR(loader.CountNeighbours(pool));
+  ATTUNE_RETURN_IF_ERROR(loader.CountNeighbours(training, pool));
   return loader.Take();
 }
 

@@ -11,6 +11,7 @@
 #include "engine/train/catalogue.h"
 #include "engine/train/dataset.h"
 #include "engine/train/example_features.h"
+#include "engine/train/options.h"
 #include "engine/train/split.h"
 #include "engine/train/trainer.h"
 #include "features/pipeline.h"
@@ -46,7 +47,8 @@ struct TrainingSet {
 /// little to train on.
 absl::StatusOr<std::unique_ptr<TrainingSet>> LoadTrainingSet(
     storage::Database& database, const SplitOptions& split_options,
-    const ExecutionContext& context, ThreadPool& pool);
+    const TrainOptions& training, const ExecutionContext& context,
+    ThreadPool& pool);
 
 /// The same with an existing model's pipeline and vocabulary, for evaluation.
 absl::StatusOr<std::unique_ptr<TrainingSet>> LoadEvaluationSet(

@@ -47,7 +47,7 @@ std::string WithCommas(int64_t number) {
   const int first = number < 0 ? 1 : 0;
   for (int place = static_cast<int>(digits.size()) - 3; place > first;
        place -= 3) {
-    digits.insert(static_cast<size_t>(place), ",");
+    digits.insert(static_cast<size_t>(place), 1, ',');
   }
   return digits;
 }

@@ -8,7 +8,6 @@
 #include <string>
 #include <utility>
 
-#include "base/parallel.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "engine/io/text_file.h"
@@ -49,8 +48,7 @@ absl::StatusOr<TrainModelOptions> MakeOptions(const Arguments& arguments) {
   }
   TrainOptions& training = options.config.training;
   if (arguments.epochs > 0) training.epochs = arguments.epochs;
-  training.threads =
-      arguments.threads > 0 ? arguments.threads : AvailableCores();
+  if (arguments.threads > 0) training.threads = arguments.threads;
   if (arguments.has_seed) training.seed = arguments.seed;
   ATTUNE_ASSIGN_OR_RETURN(options.split.protocol,
                           ParseProtocol(arguments.protocol));
@@ -124,7 +122,8 @@ void RegisterTrainCommand(CLI::App& app, SetExitCode set_exit_code) {
       ->check(CLI::PositiveNumber);
   command
       ->add_option("--threads", arguments->threads,
-                   "Threads (default: the cores there are)")
+                   "Threads (default: the configuration's, else the cores "
+                   "there are)")
       ->check(CLI::Range(1, 1024));
   CLI::Option* seed =
       command->add_option("--seed", arguments->seed,
