@@ -1,6 +1,7 @@
 #include "engine/model_registry.h"
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <system_error>
@@ -64,10 +65,10 @@ absl::StatusOr<std::shared_ptr<ServedModel>> ModelRegistry::Load(
     return MakeRoom(bytes);
   };
   memory.resized = [this] { Resize(); };
-  return ServedModel::Create(
-      std::move(model), database_,
-      options_.memory.item_bytes_per_model(2 * model->size_bytes()),
-      std::move(memory));
+  const size_t item_bytes =
+      options_.memory.item_bytes_per_model(2 * model->size_bytes());
+  return ServedModel::Create(std::move(model), database_, item_bytes,
+                             std::move(memory));
 }
 
 size_t ModelRegistry::ModelBytes(size_t added) const {
@@ -119,14 +120,17 @@ absl::Status ModelRegistry::LoadCurrent() {
 
 absl::Status ModelRegistry::Adopt(const std::string& directory) {
   ATTUNE_ASSIGN_OR_RETURN(auto served, Load(directory));
+  const std::shared_ptr<ServedModel> before = current();
   {
     std::lock_guard<std::mutex> lock(mutex_);
     ATTUNE_RETURN_IF_ERROR(MakeRoom(served->size_bytes()));
     if (current_ != nullptr) previous_ = std::move(current_);
-    current_ = std::move(served);
+    current_ = served;
   }
   Resize();
-  return absl::OkStatus();
+  if (before == nullptr || !before->index().in_use()) return absl::OkStatus();
+  // Requests will want it: better begun now than by the first of them.
+  return builder_.Start(std::move(served), false);
 }
 
 absl::Status ModelRegistry::ServeDirectory(const std::string& directory) {
@@ -186,6 +190,54 @@ absl::StatusOr<std::shared_ptr<ServedModel>> ModelRegistry::Get(
   return served;
 }
 
+absl::StatusOr<std::shared_ptr<const CatalogueView>> ModelRegistry::Catalogue(
+    const ExecutionContext& context, ServedModel& served) {
+  CatalogueIndex& index = served.index();
+  while (true) {
+    std::shared_ptr<const CatalogueView> view = index.view();
+    if (view != nullptr) return view;
+    const int64_t moment = index.builds_begun();
+    ATTUNE_RETURN_IF_ERROR(builder_.Start(served.shared_from_this(), false));
+    ATTUNE_RETURN_IF_ERROR(index.Wait(context, moment, false));
+  }
+}
+
+absl::Status ModelRegistry::RefreshCatalogues(bool changed, bool now) {
+  for (const auto& served : live()) {
+    CatalogueIndex& index = served->index();
+    if (changed) index.MarkStale();
+    if (!index.in_use()) continue;
+    if (now && changed) {
+      const int64_t moment = index.builds_begun();
+      ATTUNE_RETURN_IF_ERROR(builder_.Start(served, true));
+      ATTUNE_RETURN_IF_ERROR(index.Wait(ExecutionContext(), moment, true));
+    } else if (index.IsDue()) {
+      ATTUNE_RETURN_IF_ERROR(builder_.Start(served, true));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ModelRegistry::PrepareCatalogue(
+    std::shared_ptr<ServedModel> served, PublishGate::Ticket ticket) {
+  const std::shared_ptr<ServedModel> before = current();
+  if (before == nullptr || before->index().view() == nullptr ||
+      served->index().view() != nullptr) {
+    return absl::OkStatus();
+  }
+  constexpr std::chrono::milliseconds kLook{20};
+  const int64_t moment = served->index().builds_begun();
+  ATTUNE_RETURN_IF_ERROR(builder_.Start(served, false));
+  ExecutionContext context;
+  while (true) {
+    context.deadline = std::chrono::steady_clock::now() + kLook;
+    const absl::Status status = served->index().Wait(context, moment, false);
+    if (!absl::IsDeadlineExceeded(status)) return status;
+    ATTUNE_RETURN_IF_ERROR(
+        gate_.WaitUntil(ticket, std::chrono::steady_clock::time_point::min()));
+  }
+}
+
 absl::Status ModelRegistry::Publish(const std::string& directory,
                                     std::mutex& write_mutex) {
   if (database_.mode() != storage::OpenOptions::Mode::kWriter) {
@@ -229,6 +281,14 @@ absl::Status ModelRegistry::Publish(const std::string& directory,
                           " items per second")
                  : ""));
   status = EmbedCatalogue(database_, *served, embed);
+  if (status.ok()) status = PrepareCatalogue(served, embed.ticket);
+  if (absl::IsResourceExhausted(status)) {
+    Log(options_.log, LogLevel::kWarning,
+        StrCat("model ", served->version(),
+               " is published without a retrieval index: ",
+               ToStd(status.message())));
+    status = absl::OkStatus();
+  }
   if (status.ok()) status = MakeCurrent(served);
   {
     std::lock_guard<std::mutex> lock(mutex_);
