@@ -63,15 +63,18 @@ absl::Status EngineImpl::CancelReload() {
 
 void EngineImpl::PrepareClose() { models_->Close(); }
 
-absl::Status EngineImpl::Refresh() {
+absl::Status EngineImpl::Refresh() { return FollowOwner(true); }
+
+absl::Status EngineImpl::FollowOwner(bool wait_for_catalogue) {
   if (options_.mode == EngineOptions::Mode::kOwner) return absl::OkStatus();
   refreshed_ms_.store(MonotonicNs() / 1000000);
   const uint64_t before = database_->latest_sequence();
   ATTUNE_RETURN_IF_ERROR(database_->CatchUp());
-  if (database_->latest_sequence() == before) return absl::OkStatus();
-  for (const auto& served : models_->live()) served->index().Invalidate();
-  return options_.model_directory.empty() ? models_->LoadCurrent()
-                                          : absl::OkStatus();
+  const bool changed = database_->latest_sequence() != before;
+  if (changed && options_.model_directory.empty()) {
+    ATTUNE_RETURN_IF_ERROR(models_->LoadCurrent());
+  }
+  return models_->RefreshCatalogues(changed, wait_for_catalogue);
 }
 
 void EngineImpl::RefreshIfDue() {
@@ -83,7 +86,7 @@ void EngineImpl::RefreshIfDue() {
     return;
   }
   // A request is not the one to fail: it is answered from what was seen last.
-  const absl::Status status = Refresh();
+  const absl::Status status = FollowOwner(false);
   if (!status.ok()) {
     Log(options_.log, LogLevel::kWarning,
         StrCat("cannot follow the owner: ", ToStd(status.message())));
@@ -96,6 +99,12 @@ std::string EngineImpl::Stats(StatsFormat format) const {
   if (auto served = models_->current(); served != nullptr) {
     sources.model = served->version();
     sources.items = served->items().cache_stats();
+    const CatalogueIndex& index = served->index();
+    if (const auto view = index.view(); view != nullptr) {
+      sources.index_items = view->rows;
+    }
+    sources.index_bytes = static_cast<int64_t>(index.size_bytes());
+    sources.index_builds = index.builds_ended();
   }
   sources.memory_limit_bytes = static_cast<int64_t>(memory_.limit_bytes());
   sources.models_bytes = static_cast<int64_t>(models_->size_bytes());

@@ -17,6 +17,7 @@
 #include "engine/engine.h"
 #include "engine/engine_stats.h"
 #include "engine/model_registry.h"
+#include "engine/rank/filters.h"
 #include "engine/rank/service_plan.h"
 #include "features/schema.h"
 #include "storage/database.h"
@@ -90,6 +91,10 @@ class EngineImpl final : public Engine {
     std::vector<std::shared_ptr<const ModelItem>> items;
     std::vector<const v1::Counters*> counters;
     std::vector<std::string> retrieved;  ///< owns retrieved ids
+    std::vector<std::string_view> retrieved_views;
+
+    /// Leaves out those without a record, once they are gathered.
+    void DropUnknown();
   };
   using SessionFunction = absl::FunctionRef<absl::Status(Prepared&)>;
 
@@ -124,6 +129,17 @@ class EngineImpl final : public Engine {
                        std::span<const int32_t> best,
                        v1::RankResponse& response);
   void RefreshIfDue();
+  /// Follower: sees what was written; retrieval indexes follow later, unless
+  /// the caller waits for them.
+  absl::Status FollowOwner(bool wait_for_catalogue);
+  /// Writers, who hold write_mutex_, after a write of these items.
+  void UpdateCatalogues(ExecutionContext& context,
+                        std::span<const std::string_view> item_ids);
+  /// The best of the catalogue that pass the policy, as the query's ids.
+  absl::Status Retrieve(ExecutionContext& context, ServedModel& served,
+                        const absl::flat_hash_set<std::string>& seen,
+                        Query& query, Prepared& user, Candidates& candidates,
+                        FilterCounts& counts);
   absl::Status CheckWriter() const;
   int64_t Now(int64_t now_ms) const {
     return now_ms != 0 ? now_ms : WallClockMs();

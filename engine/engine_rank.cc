@@ -7,11 +7,13 @@
 
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "engine/catalogue_search.h"
 #include "engine/engine_impl.h"
 #include "engine/rank/diversity.h"
 #include "engine/rank/filters.h"
 #include "engine/rank/top_k.h"
 #include "engine/request_checks.h"
+#include "engine/retrieval_filter.h"
 
 namespace attune {
 namespace {
@@ -126,20 +128,18 @@ absl::Status EngineImpl::RankPrepared(ExecutionContext& context,
   ATTUNE_ASSIGN_OR_RETURN(const absl::flat_hash_set<std::string> seen_ids,
                           SeenItems(request, *user.whole_history));
   Candidates candidates;
-  std::vector<std::string_view> retrieved;
+  FilterCounts counts;
   if (user.work.retrieves) {
-    const int64_t start_ns = MonotonicNs();
-    ATTUNE_ASSIGN_OR_RETURN(
-        candidates.retrieved,
-        served.index().Best(context, user.session.user, kRetrieve, seen_ids));
-    served.costs().NoteRetrieval(MonotonicNs() - start_ns);
-    retrieved.assign(candidates.retrieved.begin(), candidates.retrieved.end());
-    query.ids = retrieved;
-    user.work.candidates = static_cast<int64_t>(retrieved.size());
+    ATTUNE_RETURN_IF_ERROR(
+        Retrieve(context, served, seen_ids, query, user, candidates, counts));
     response.set_retrieved(true);
   }
   ATTUNE_RETURN_IF_ERROR(
       GatherCandidates(context, served, query, *user.resolver, candidates));
+  if (user.work.retrieves) {
+    candidates.DropUnknown();  // deleted since
+    user.work.candidates = static_cast<int64_t>(candidates.ids.size());
+  }
   const int64_t total = static_cast<int64_t>(candidates.ids.size());
 
   std::vector<FilterCandidate> filter_input;
@@ -154,7 +154,8 @@ absl::Status EngineImpl::RankPrepared(ExecutionContext& context,
   const IdSet seen = IdSet::Of(seen_ids, context.workspace);
   const CandidateFilter filter(request.policy(), seen, context.workspace);
   std::span<uint8_t> kept = context.workspace.Allocate<uint8_t>(total);
-  ReportFilters(filter.Apply(filter_input, kept), response);
+  counts += filter.Apply(filter_input, kept);
+  ReportFilters(counts, response);
   ATTUNE_ASSIGN_OR_RETURN(
       Ranker::Scores scores,
       ScoreCandidates(context, served, query, candidates, user));
@@ -203,6 +204,30 @@ absl::Status EngineImpl::RankPrepared(ExecutionContext& context,
   if (!request.explain() || !user.plan.reasons) return absl::OkStatus();
   return Explain(context, served, user, scores, candidates, query.formula, best,
                  response);
+}
+
+absl::Status EngineImpl::Retrieve(ExecutionContext& context,
+                                  ServedModel& served,
+                                  const absl::flat_hash_set<std::string>& seen,
+                                  Query& query, Prepared& user,
+                                  Candidates& candidates,
+                                  FilterCounts& counts) {
+  ATTUNE_ASSIGN_OR_RETURN(const std::shared_ptr<const CatalogueView> catalogue,
+                          models_->Catalogue(context, served));
+  const int64_t start_ns = MonotonicNs();
+  const RetrievalFilter filter(query.request->policy(), seen);
+  ATTUNE_ASSIGN_OR_RETURN(
+      Retrieved retrieved,
+      SearchCatalogue(context, *catalogue, served.model().scorer(),
+                      user.session.user, kRetrieve, filter));
+  served.costs().NoteRetrieval(MonotonicNs() - start_ns);
+  candidates.retrieved = std::move(retrieved.ids);
+  candidates.retrieved_views.assign(candidates.retrieved.begin(),
+                                    candidates.retrieved.end());
+  query.ids = candidates.retrieved_views;
+  counts = retrieved.counts;
+  counts.kept = 0;
+  return absl::OkStatus();
 }
 
 absl::Status EngineImpl::RankIds(

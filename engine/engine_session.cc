@@ -131,6 +131,24 @@ absl::StatusOr<ServicePlan> EngineImpl::Plan(const ExecutionContext& context,
   return PlanService(costs, work, static_cast<double>(left.count()));
 }
 
+void EngineImpl::Candidates::DropUnknown() {
+  size_t kept = 0;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (records[i] == nullptr) continue;
+    ids[kept] = ids[i];
+    rows[kept] = rows[i];
+    records[kept] = records[i];
+    items[kept] = items[i];
+    counters[kept] = counters[i];
+    ++kept;
+  }
+  ids.resize(kept);
+  rows.resize(kept);
+  records.resize(kept);
+  items.resize(kept);
+  counters.resize(kept);
+}
+
 absl::Status EngineImpl::GatherCandidates(ExecutionContext& context,
                                           ServedModel& served,
                                           const Query& query,

@@ -68,6 +68,10 @@ std::string EngineStats::Json(const Sources& sources) const {
       {"candidates_scored", candidates_.load()},
       {"user_states", CacheJson(sources.states)},
       {"item_vectors", CacheJson(sources.items)},
+      {"retrieval_index",
+       {{"items", sources.index_items},
+        {"bytes", sources.index_bytes},
+        {"builds", sources.index_builds}}},
       {"memory",
        {{"limit_bytes", sources.memory_limit_bytes},
         {"models_bytes", sources.models_bytes},
@@ -99,6 +103,10 @@ std::string EngineStats::Prometheus(const Sources& sources) const {
          sources.items.misses);
   Metric(text, "attune_item_vector_bytes", "gauge", sources.items.bytes);
   Metric(text, "attune_models_bytes", "gauge", sources.models_bytes);
+  Metric(text, "attune_retrieval_index_items", "gauge", sources.index_items);
+  Metric(text, "attune_retrieval_index_bytes", "gauge", sources.index_bytes);
+  Metric(text, "attune_retrieval_index_builds_total", "counter",
+         sources.index_builds);
   Metric(text, "attune_items", "gauge", sources.storage.items);
   Metric(text, "attune_users", "gauge", sources.storage.users);
   Metric(text, "attune_events", "gauge", sources.storage.events);

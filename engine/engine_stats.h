@@ -28,6 +28,9 @@ class EngineStats {
     int64_t memory_limit_bytes = 0;
     int64_t models_bytes = 0;  ///< with their indexes; two models at least
     int64_t user_states_limit_bytes = 0;
+    int64_t index_items = 0;   ///< of the current model's retrieval index
+    int64_t index_bytes = 0;   ///< 0: not built
+    int64_t index_builds = 0;  ///< writes do not make it built again
   };
   /// One JSON object; units are in the names.
   std::string Json(const Sources& sources) const;

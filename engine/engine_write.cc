@@ -22,20 +22,29 @@ absl::Status EngineImpl::PutItems(std::span<const v1::Item> items, bool sync) {
   ATTUNE_RETURN_IF_ERROR(ApplyItems(items, &group));
   std::lock_guard<std::mutex> lock(write_mutex_);
   std::vector<const v1::Item*> records;
-  for (const v1::Item& item : items) records.push_back(&item);
-  const auto live = models_->live();
-  ATTUNE_RETURN_IF_ERROR(
-      WithContext(0, {}, [&](ExecutionContext& context) -> absl::Status {
-        for (const auto& served : live) {
-          ATTUNE_RETURN_IF_ERROR(
-              served->items().EmbedInto(context, records, &group));
-        }
-        return absl::OkStatus();
-      }));
-  ATTUNE_RETURN_IF_ERROR(
-      database_->Write(std::move(group), storage::WriteOptions{sync}));
-  for (const auto& served : live) served->index().Invalidate();
-  return absl::OkStatus();
+  std::vector<std::string_view> ids;
+  for (const v1::Item& item : items) {
+    records.push_back(&item);
+    ids.push_back(item.item_id());
+  }
+  return WithContext(0, {}, [&](ExecutionContext& context) -> absl::Status {
+    for (const auto& served : models_->live()) {
+      ATTUNE_RETURN_IF_ERROR(
+          served->items().EmbedInto(context, records, &group));
+    }
+    ATTUNE_RETURN_IF_ERROR(
+        database_->Write(std::move(group), storage::WriteOptions{sync}));
+    UpdateCatalogues(context, ids);
+    return absl::OkStatus();
+  });
+}
+
+void EngineImpl::UpdateCatalogues(ExecutionContext& context,
+                                  std::span<const std::string_view> item_ids) {
+  // Asked anew: an index whose build began before the write must hear of it.
+  for (const auto& served : models_->live()) {
+    served->index().Update(context, item_ids);
+  }
 }
 
 absl::Status EngineImpl::PutUsers(std::span<const v1::User> users, bool sync) {
@@ -61,8 +70,10 @@ absl::Status EngineImpl::DeleteItem(std::string_view item_id) {
   ATTUNE_RETURN_IF_ERROR(group.DeleteItem(item_id));
   std::lock_guard<std::mutex> lock(write_mutex_);
   ATTUNE_RETURN_IF_ERROR(database_->Write(std::move(group)));
-  for (const auto& served : models_->live()) served->index().Invalidate();
-  return absl::OkStatus();
+  return WithContext(0, {}, [&](ExecutionContext& context) {
+    UpdateCatalogues(context, std::span(&item_id, 1));
+    return absl::OkStatus();
+  });
 }
 
 absl::Status EngineImpl::DeleteUser(std::string_view user_id) {

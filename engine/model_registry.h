@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/log.h"
+#include "engine/index_builder.h"
 #include "engine/memory_budget.h"
 #include "engine/publish_pacer.h"
 #include "engine/served_model.h"
@@ -35,6 +36,16 @@ class ModelRegistry {
     LogFunction log;
   };
   ModelRegistry(storage::Database& database, Options options);
+
+  /// The newest view of the model's retrieval index; built first where there is
+  /// none, on a thread of its own: Cancelled or DeadlineExceeded by the context
+  /// end the waiting only.
+  absl::StatusOr<std::shared_ptr<const CatalogueView>> Catalogue(
+      const ExecutionContext& context, ServedModel& served);
+  /// A follower has seen writes (`changed`): indexes that were built are built
+  /// again, beside the requests, at most a quarter of the time. `now` is for
+  /// callers who want to see the writes: it waits for it.
+  absl::Status RefreshCatalogues(bool changed, bool now);
 
   /// Loads the database's current model, if it has one; again after a follower
   /// caught up.
@@ -64,14 +75,21 @@ class ModelRegistry {
   absl::Status Rollback();
   /// Ends the running publications with Cancelled; what is current stays.
   void CancelPublish() { gate_.Cancel(); }
-  /// Ends the running publications and refuses later ones.
-  void Close() { gate_.Close(); }
+  /// Ends running publications and builds of indexes, and refuses later ones.
+  void Close() {
+    gate_.Close();
+    builder_.Close();
+  }
 
  private:
   absl::StatusOr<std::shared_ptr<ServedModel>> Load(
       const std::string& directory);
   /// The model of a directory becomes the current one in memory.
   absl::Status Adopt(const std::string& directory);
+  /// Where requests use the index of the model before, the next one's is built
+  /// before they are switched over.
+  absl::Status PrepareCatalogue(std::shared_ptr<ServedModel> served,
+                                PublishGate::Ticket ticket);
   absl::Status MakeCurrent(std::shared_ptr<ServedModel> served);
   /// Room for `bytes` more of models and indexes: models that requests named,
   /// then the one for rollback, are let go. ResourceExhausted where that does
@@ -92,6 +110,7 @@ class ModelRegistry {
   mutable std::mutex mutex_;  // guards what follows; never held for long
   std::shared_ptr<ServedModel> current_, previous_, pending_;
   std::vector<std::shared_ptr<ServedModel>> named_;
+  IndexBuilder builder_;  // last: its thread uses the others
 };
 
 }  // namespace attune

@@ -14,7 +14,7 @@ namespace attune {
 
 /// A model bound to one database: what a request needs to be answered.
 /// Thread-safe.
-class ServedModel {
+class ServedModel : public std::enable_shared_from_this<ServedModel> {
  public:
   /// Checks the golden requests (FailedPrecondition when they are not
   /// reproduced) and measures what requests cost.

@@ -16,6 +16,16 @@ bool AnyIn(const google::protobuf::RepeatedPtrField<std::string>* categories,
 
 }  // namespace
 
+FilterCounts& FilterCounts::operator+=(const FilterCounts& other) {
+  excluded_id += other.excluded_id;
+  unavailable += other.unavailable;
+  seen += other.seen;
+  excluded_category += other.excluded_category;
+  other_category += other.other_category;
+  kept += other.kept;
+  return *this;
+}
+
 CandidateFilter::CandidateFilter(const v1::Policy& policy, const IdSet& seen,
                                  Workspace& workspace)
     : seen_(policy.exclude_seen() ? &seen : nullptr),

@@ -36,6 +36,8 @@ struct FilterCounts {
   int64_t excluded_category = 0;
   int64_t other_category = 0;  ///< none of the required ones
   int64_t kept = 0;
+
+  FilterCounts& operator+=(const FilterCounts& other);
 };
 
 /// The rules of a request's Policy: excluded ids, availability, items seen,
