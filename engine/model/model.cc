@@ -225,7 +225,9 @@ size_t Model::size_bytes() const {
                  2 * parts_.neighbours.size() + parts_.golden.size() +
                  parts_.report_json.size() + parts_.schema_json.size();
   for (const std::string& id : parts_.item_ids) {
-    bytes += 2 * (sizeof(id) + (id.size() > 15 ? id.capacity() + 16 : 0)) + 16;
+    bytes +=
+        2 * (sizeof(std::string) + (id.size() > 15 ? id.capacity() + 16 : 0)) +
+        16;
   }
   return bytes;
 }
@@ -245,24 +247,26 @@ Model::EncodeItems(ExecutionContext& context,
                    std::span<const v1::Item* const> items) const {
   Workspace::Scope scope(context.workspace);
   const int64_t count = static_cast<int64_t>(items.size());
-  std::vector<std::shared_ptr<ModelItem>> rows;
+  std::vector<features::ItemFeatures> encoded;
+  std::vector<int32_t> id_rows;
   ItemBatch batch;
   for (const v1::Item* item : items) {
-    auto row = std::make_shared<ModelItem>();
-    row->features = pipeline_->EncodeItem(*item);
-    row->id_row = IdRow(item->item_id());
-    batch.Add(row->id_row, row->features.text_tokens,
-              row->features.attribute_tokens);
-    rows.push_back(std::move(row));
+    encoded.push_back(pipeline_->EncodeItem(*item));
+    id_rows.push_back(IdRow(item->item_id()));
+    batch.Add(id_rows.back(), encoded.back().text_tokens,
+              encoded.back().attribute_tokens);
   }
   MatrixView x = context.workspace.Matrix(count, config().width);
   MatrixView q = context.workspace.Matrix(count, config().width);
   ATTUNE_RETURN_IF_ERROR(scorer_->EncodeItems(context, batch, x, q));
   std::vector<std::shared_ptr<const ModelItem>> result;
   for (int64_t i = 0; i < count; ++i) {
-    rows[i]->x.assign(x.row(i), x.row(i) + x.cols());
-    rows[i]->q.assign(q.row(i), q.row(i) + q.cols());
-    result.push_back(std::move(rows[i]));
+    ModelItem::Parts parts;
+    parts.x = x.row_span(i);
+    parts.q = q.row_span(i);
+    parts.features = encoded[i];
+    parts.id_row = id_rows[i];
+    result.push_back(ModelItem::Make(parts));
   }
   return result;
 }

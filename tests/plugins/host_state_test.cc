@@ -20,8 +20,6 @@
 #include "gmock/gmock.h"
 #include "tests/plugins/abi_test_base.h"
 
-extern char** environ;
-
 namespace attune {
 namespace {
 

@@ -128,11 +128,11 @@ void ExpectNumberedEvents(Database& database, int64_t count) {
   std::vector<std::shared_ptr<const ItemRow>> rows(ids.size());
   ASSERT_OK(database.MultiGetItems(ids, rows));
   for (int64_t item = 0; item < 11; ++item) {
-    const double expected = static_cast<double>((count + 10 - item) / 11);
+    const int64_t expected = (count + 10 - item) / 11;
     const v1::Counters& counted = (*counters)[static_cast<size_t>(item)];
     ASSERT_EQ(counted.counters_size(), expected > 0 ? 1 : 0);
     if (expected > 0) {
-      EXPECT_EQ(counted.counters(0).total(), expected);
+      EXPECT_EQ(counted.counters(0).total(), static_cast<double>(expected));
     }
     EXPECT_EQ(rows[static_cast<size_t>(item)]->counters.SerializeAsString(),
               counted.SerializeAsString());
@@ -300,7 +300,7 @@ TEST(FullDiskTest, IsReportedAndSurvived) {
         {"other: RESOURCE_EXHAUSTED", "other, again: RESOURCE_EXHAUSTED",
          "other: all there", "other, then room: OK"});
   }
-  expected.push_back("reopened: all there");
+  expected.emplace_back("reopened: all there");
   EXPECT_EQ(lines, expected);
 }
 
