@@ -66,7 +66,7 @@ absl::StatusOr<Ranker::Scores> CandidateScoring::ScoreBest(
   std::span<int32_t> best = context.workspace.Allocate<int32_t>(fused);
   best = best.first(TopK(match, input.ids, best));
   std::vector<std::shared_ptr<const ModelItem>> items;
-  std::vector<const v1::Counters*> counters;
+  std::vector<features::ItemCounters> counters;
   std::vector<std::string_view> ids;
   for (const int32_t i : best) {
     items.push_back(input.items[i]);

@@ -16,7 +16,7 @@ namespace attune {
 struct ScoringInput {
   std::span<const std::string_view> ids;  ///< for ties
   std::span<const std::shared_ptr<const ModelItem>> items;
-  std::span<const v1::Counters* const> counters;
+  std::span<const features::ItemCounters> counters;
   const ValueFormula* formula = nullptr;  ///< null: the model's own
 };
 

@@ -75,12 +75,10 @@ absl::Status EmbedCatalogue(storage::Database& database, ServedModel& served,
     std::lock_guard<std::mutex> lock(*options.write_mutex);
     storage::WriteGroup group;
     for (const ModelItems::StoredVector& vector : vectors) {
-      ATTUNE_ASSIGN_OR_RETURN(const std::optional<v1::Item> record,
-                              database.GetItem(vector.item_id));
-      // Else a writer has embedded the newer record, or deleted it.
-      if (!record.has_value() || !vector.Holds(*record)) continue;
-      ATTUNE_RETURN_IF_ERROR(
-          group.PutItemVector(served.version(), vector.item_id, vector.bytes));
+      // Left out where a writer has replaced the record meanwhile, and with it
+      // embedded the newer one, or deleted it.
+      ATTUNE_RETURN_IF_ERROR(group.PutItemVectorOf(
+          vector.record, served.version(), vector.item_id, vector.bytes));
     }
     if (group.empty()) continue;
     ATTUNE_RETURN_IF_ERROR(database.Write(std::move(group)));

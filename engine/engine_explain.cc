@@ -25,7 +25,7 @@ absl::Status EngineImpl::Explain(ExecutionContext& context, ServedModel& served,
   const int64_t events = session.window_events;
   const int64_t count = static_cast<int64_t>(best.size());
   std::vector<std::shared_ptr<const ModelItem>> items;
-  std::vector<const v1::Counters*> counters;
+  std::vector<features::ItemCounters> counters;
   for (int32_t c : best) {
     items.push_back(candidates.items[c]);
     counters.push_back(candidates.counters[c]);

@@ -86,10 +86,11 @@ class EngineImpl final : public Engine {
   };
   struct Candidates {
     std::vector<std::string_view> ids;
-    std::vector<std::shared_ptr<const storage::ItemRow>> rows;
-    std::vector<const v1::Item*> records;  ///< null: unknown
     std::vector<std::shared_ptr<const ModelItem>> items;
-    std::vector<const v1::Counters*> counters;
+    std::vector<features::ItemCounters> counters;
+    /// Read only where the policy asks for categories, else empty. A record
+    /// without an id: unknown.
+    std::vector<v1::Item> records;
     std::vector<std::string> retrieved;  ///< owns retrieved ids
     std::vector<std::string_view> retrieved_views;
 
@@ -98,6 +99,7 @@ class EngineImpl final : public Engine {
   };
   using SessionFunction = absl::FunctionRef<absl::Status(Prepared&)>;
 
+  /// The budget of deadline_ms begins with the call, or where options say.
   absl::Status WithContext(
       int64_t deadline_ms, CancelFlag cancelled,
       absl::FunctionRef<absl::Status(ExecutionContext&)> body);

@@ -145,9 +145,13 @@ absl::Status EngineImpl::RankPrepared(ExecutionContext& context,
   std::vector<FilterCandidate> filter_input;
   filter_input.reserve(total);
   for (int64_t i = 0; i < total; ++i) {
-    filter_input.push_back(
-        FilterCandidate::Of(candidates.ids[i], candidates.records[i]));
-    if (candidates.records[i] == nullptr) {
+    FilterCandidate& candidate = filter_input.emplace_back();
+    candidate.item_id = candidates.ids[i];
+    candidate.unavailable = candidates.items[i]->features.unavailable;
+    if (!candidates.records.empty()) {
+      candidate.categories = &candidates.records[i].categories();
+    }
+    if (!candidates.items[i]->known) {
       response.set_unknown_items(response.unknown_items() + 1);
     }
   }
@@ -264,8 +268,7 @@ absl::Status EngineImpl::RankIds(
                   Ranker::Scores result,
                   ScoreCandidates(context, *served, query, candidates, user));
               for (size_t i = 0; i < scores.size(); ++i) {
-                const bool hidden = candidates.records[i] != nullptr &&
-                                    candidates.records[i]->unavailable();
+                const bool hidden = candidates.items[i]->features.unavailable;
                 scores[i] = hidden ? std::numeric_limits<float>::quiet_NaN()
                                    : static_cast<float>(result.score[i]);
               }

@@ -134,17 +134,15 @@ absl::StatusOr<ServicePlan> EngineImpl::Plan(const ExecutionContext& context,
 void EngineImpl::Candidates::DropUnknown() {
   size_t kept = 0;
   for (size_t i = 0; i < ids.size(); ++i) {
-    if (records[i] == nullptr) continue;
+    if (!items[i]->known) continue;
     ids[kept] = ids[i];
-    rows[kept] = rows[i];
-    records[kept] = records[i];
+    if (!records.empty()) std::swap(records[kept], records[i]);
     items[kept] = items[i];
     counters[kept] = counters[i];
     ++kept;
   }
   ids.resize(kept);
-  rows.resize(kept);
-  records.resize(kept);
+  if (!records.empty()) records.resize(kept);
   items.resize(kept);
   counters.resize(kept);
 }
@@ -163,25 +161,30 @@ absl::Status EngineImpl::GatherCandidates(ExecutionContext& context,
       ids.push_back(item.item_id());
     }
   }
-  candidates.rows.resize(ids.size());
   candidates.items.resize(ids.size());
-  candidates.records.resize(ids.size());
   candidates.counters.resize(ids.size());
-  ATTUNE_RETURN_IF_ERROR(database_->MultiGetItems(ids, candidates.rows));
-  const std::span<std::string_view> stored_ids = std::span(ids).first(stored);
-  ATTUNE_RETURN_IF_ERROR(served.items().ResolveRows(
-      context, stored_ids, std::span(candidates.rows).first(stored),
-      std::span(candidates.items).first(stored)));
+  const std::span<const std::string_view> all = ids;
+  const std::span items(candidates.items);
+  const std::span counters(candidates.counters);
+  ATTUNE_RETURN_IF_ERROR(served.items().ResolveCounted(
+      context, all.first(stored), items.first(stored), counters.first(stored)));
   if (stored < ids.size()) {
     ATTUNE_RETURN_IF_ERROR(
-        resolver.Resolve(context, std::span(ids).subspan(stored),
-                         std::span(candidates.items).subspan(stored)));
+        resolver.Resolve(context, all.subspan(stored), items.subspan(stored)));
+    ATTUNE_RETURN_IF_ERROR(served.items().ReadCounters(
+        all.subspan(stored), counters.subspan(stored)));
   }
-  for (size_t i = 0; i < ids.size(); ++i) {
-    candidates.records[i] =
-        i < stored ? candidates.rows[i]->item.get()
-                   : &query.request->candidates(static_cast<int>(i - stored));
-    candidates.counters[i] = &candidates.rows[i]->counters;
+  if (query.request != nullptr &&
+      CandidateFilter::NeedsCategories(query.request->policy())) {
+    candidates.records.resize(ids.size());
+    ATTUNE_RETURN_IF_ERROR(database_->MultiGetRecords(
+        all.first(stored), [&](size_t i, v1::Item record) {
+          candidates.records[i] = std::move(record);
+        }));
+    for (size_t i = stored; i < ids.size(); ++i) {
+      candidates.records[i] =
+          query.request->candidates(static_cast<int>(i - stored));
+    }
   }
   served.costs().NoteRead(static_cast<int64_t>(ids.size()),
                           MonotonicNs() - start_ns);

@@ -1,120 +1,132 @@
 #include "engine/model_items.h"
 
-#include <cstring>
-#include <string>
+#include <algorithm>
 #include <utility>
 
 #include "base/status_macros.h"
-#include "base/strings.h"
+#include "engine/ingest/record_checks.h"
 #include "engine/rank/inline_items.h"
-#include "features/hash.h"
+#include "storage/record_hash.h"
 
 namespace attune {
-namespace {
-
-/// Names the record that a stored row was made of.
-uint64_t RecordHash(const v1::Item& record) {
-  return features::HashBytes(record.SerializeAsString());
-}
-
-/// Whether a stored row was made of this record; its vector follows the hash.
-bool IsRowOf(std::string_view bytes, const v1::Item& record) {
-  uint64_t hash = 0;
-  if (bytes.size() < sizeof(hash)) return false;
-  std::memcpy(&hash, bytes.data(), sizeof(hash));
-  return hash == RecordHash(record);
-}
-
-std::string StoredRow(const v1::Item& record, const ModelItem& item) {
-  const uint64_t hash = RecordHash(record);
-  std::string bytes(sizeof(hash), '\0');
-  std::memcpy(bytes.data(), &hash, sizeof(hash));
-  return bytes + item.Serialize();
-}
-
-}  // namespace
 
 ModelItems::ModelItems(storage::Database& database,
                        std::shared_ptr<const Model> model, size_t cache_bytes)
-    : database_(database),
-      model_(std::move(model)),
-      cache_(cache_bytes, [](const Entry& entry) {
-        return sizeof(Entry) + entry.item->size_bytes();
-      }) {}
+    : database_(database), model_(std::move(model)), cache_(cache_bytes) {
+  database_.AddObserver(this);
+}
+
+ModelItems::~ModelItems() { database_.RemoveObserver(this); }
 
 absl::Status ModelItems::Resolve(
     ExecutionContext& context, std::span<const std::string_view> item_ids,
     std::span<std::shared_ptr<const ModelItem>> items) {
-  std::vector<std::shared_ptr<const storage::ItemRow>> rows(item_ids.size());
-  ATTUNE_RETURN_IF_ERROR(database_.MultiGetItems(item_ids, rows));
-  return ResolveRows(context, item_ids, rows, items);
+  return ResolveCounted(context, item_ids, items, {});
 }
 
-absl::Status ModelItems::ResolveRows(
+absl::Status ModelItems::ResolveCounted(
     ExecutionContext& context, std::span<const std::string_view> item_ids,
-    std::span<const std::shared_ptr<const storage::ItemRow>> rows,
+    std::span<std::shared_ptr<const ModelItem>> items,
+    std::span<features::ItemCounters> counters) {
+  Workspace::Scope scope(context.workspace);
+  const std::span<const ItemCache::Miss> misses =
+      cache_.Get(item_ids, context.workspace, items, counters);
+  if (misses.empty()) return absl::OkStatus();
+  return Read(context, item_ids, misses, items, counters);
+}
+
+absl::Status ModelItems::Read(ExecutionContext& context,
+                              std::span<const std::string_view> item_ids,
+                              std::span<const ItemCache::Miss> misses,
+                              std::span<std::shared_ptr<const ModelItem>> items,
+                              std::span<features::ItemCounters> counters) {
+  std::vector<std::string_view> missing_ids, all_ids;
+  std::vector<uint32_t> missing_places;
+  for (const ItemCache::Miss& miss : misses) {
+    all_ids.push_back(item_ids[miss.place]);
+    if (miss.has_item) continue;
+    missing_ids.push_back(all_ids.back());
+    missing_places.push_back(miss.place);
+  }
+  std::vector<std::shared_ptr<const ModelItem>> read(missing_ids.size());
+  ATTUNE_RETURN_IF_ERROR(ReadItems(context, missing_ids, read));
+  for (size_t i = 0; i < read.size(); ++i) {
+    items[missing_places[i]] = std::move(read[i]);
+  }
+  if (!counters.empty()) {
+    for (const ItemCache::Miss& miss : misses) counters[miss.place] = {};
+    ATTUNE_RETURN_IF_ERROR(database_.MultiGetCounters(
+        all_ids, [&](size_t i, const v1::Counters& counted) {
+          counters[misses[i].place] =
+              model_->pipeline().CompactCounters(counted);
+        }));
+  }
+  for (const ItemCache::Miss& miss : misses) {
+    cache_.Put(item_ids[miss.place], items[miss.place],
+               counters.empty() ? nullptr : &counters[miss.place],
+               miss.version);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ModelItems::ReadCounters(
+    std::span<const std::string_view> item_ids,
+    std::span<features::ItemCounters> counters) const {
+  std::fill(counters.begin(), counters.end(), features::ItemCounters());
+  return database_.MultiGetCounters(
+      item_ids, [&](size_t i, const v1::Counters& counted) {
+        counters[i] = model_->pipeline().CompactCounters(counted);
+      });
+}
+
+absl::Status ModelItems::ReadItems(
+    ExecutionContext& context, std::span<const std::string_view> item_ids,
     std::span<std::shared_ptr<const ModelItem>> items) {
   const std::string& version = model_->version();
+  features::ItemFeatures scratch;
+  ATTUNE_RETURN_IF_ERROR(database_.MultiGetItemVectors(
+      version, item_ids, [&](size_t i, std::string_view bytes) {
+        auto item =
+            ModelItem::Parse(bytes, model_->config().width, model_->pipeline(),
+                             model_->IdRow(item_ids[i]), &scratch);
+        // A damaged row is made again from its record.
+        if (item.ok()) items[i] = *std::move(item);
+      }));
   std::vector<std::string_view> missing;
   std::vector<size_t> places;
   for (size_t i = 0; i < item_ids.size(); ++i) {
-    const std::shared_ptr<const v1::Item>& record = rows[i]->item;
-    if (record == nullptr) {
-      items[i] = MakeUnknownItem(*model_, item_ids[i]);
-      continue;
-    }
-    std::shared_ptr<const Entry> entry = cache_.Get(version, item_ids[i]);
-    if (entry != nullptr && entry->record == record) {
-      items[i] = entry->item;
-      continue;
-    }
-    items[i] = nullptr;
+    if (items[i] != nullptr) continue;
     missing.push_back(item_ids[i]);
     places.push_back(i);
   }
   if (missing.empty()) return absl::OkStatus();
 
-  auto keep = [&](size_t place, std::shared_ptr<const ModelItem> item) {
-    auto entry = std::make_shared<Entry>();
-    entry->record = rows[place]->item;
-    entry->item = item;
-    cache_.Put(version, item_ids[place], std::move(entry));
-    items[place] = std::move(item);
-  };
-  ATTUNE_RETURN_IF_ERROR(database_.MultiGetItemVectors(
-      version, missing, [&](size_t i, std::string_view bytes) {
-        const size_t place = places[i];
-        if (!IsRowOf(bytes, *rows[place]->item)) return;
-        auto item = ModelItem::Parse(bytes.substr(sizeof(uint64_t)),
-                                     model_->config().width, model_->pipeline(),
-                                     model_->IdRow(missing[i]));
-        // A damaged row is made again from its record.
-        if (item.ok()) keep(place, *std::move(item));
-      }));
-
-  std::vector<const v1::Item*> records;
+  std::vector<v1::Item> records;
   std::vector<size_t> embedded;
-  for (size_t place : places) {
-    if (items[place] != nullptr) continue;
-    records.push_back(rows[place]->item.get());
-    embedded.push_back(place);
-  }
-  if (records.empty()) return absl::OkStatus();
-  ATTUNE_ASSIGN_OR_RETURN(auto fresh, model_->EncodeItems(context, records));
+  ATTUNE_RETURN_IF_ERROR(
+      database_.MultiGetRecords(missing, [&](size_t i, v1::Item record) {
+        records.push_back(std::move(record));
+        embedded.push_back(places[i]);
+      }));
+  std::vector<const v1::Item*> pointers;
+  for (const v1::Item& record : records) pointers.push_back(&record);
+  ATTUNE_ASSIGN_OR_RETURN(auto fresh, model_->EncodeItems(context, pointers));
   storage::WriteGroup group;
-  for (size_t i = 0; i < embedded.size(); ++i) {
-    keep(embedded[i], fresh[i]);
+  for (size_t i = 0; i < records.size(); ++i) {
+    items[embedded[i]] = fresh[i];
     if (database_.mode() == storage::OpenOptions::Mode::kWriter) {
-      ATTUNE_RETURN_IF_ERROR(group.PutItemVector(
-          version, records[i]->item_id(), StoredRow(*records[i], *fresh[i])));
+      ATTUNE_RETURN_IF_ERROR(
+          group.PutItemVectorOf(storage::RecordHash(records[i]), version,
+                                records[i].item_id(), fresh[i]->Serialize()));
+    }
+  }
+  for (const size_t place : places) {
+    if (items[place] == nullptr) {
+      items[place] = MakeUnknownItem(*model_, item_ids[place]);
     }
   }
   if (group.empty()) return absl::OkStatus();
   return database_.Write(std::move(group));
-}
-
-bool ModelItems::StoredVector::Holds(const v1::Item& record) const {
-  return IsRowOf(bytes, record);
 }
 
 absl::StatusOr<std::vector<const v1::Item*>> ModelItems::Missing(
@@ -123,9 +135,8 @@ absl::StatusOr<std::vector<const v1::Item*>> ModelItems::Missing(
   for (const v1::Item* record : records) ids.push_back(record->item_id());
   std::vector<bool> found(records.size(), false);
   ATTUNE_RETURN_IF_ERROR(database_.MultiGetItemVectors(
-      model_->version(), ids, [&](size_t i, std::string_view bytes) {
-        found[i] = IsRowOf(bytes, *records[i]);
-      }));
+      model_->version(), ids,
+      [&](size_t i, std::string_view /*bytes*/) { found[i] = true; }));
   std::vector<const v1::Item*> missing;
   for (size_t i = 0; i < records.size(); ++i) {
     if (!found[i]) missing.push_back(records[i]);
@@ -138,8 +149,8 @@ absl::Status ModelItems::Embed(ExecutionContext& context,
                                std::vector<StoredVector>* vectors) const {
   ATTUNE_ASSIGN_OR_RETURN(auto rows, model_->EncodeItems(context, records));
   for (size_t i = 0; i < records.size(); ++i) {
-    vectors->push_back(
-        {records[i]->item_id(), StoredRow(*records[i], *rows[i])});
+    vectors->push_back({records[i]->item_id(), rows[i]->Serialize(),
+                        storage::RecordHash(*records[i])});
   }
   return absl::OkStatus();
 }
@@ -147,11 +158,19 @@ absl::Status ModelItems::Embed(ExecutionContext& context,
 absl::Status ModelItems::EmbedInto(ExecutionContext& context,
                                    std::span<const v1::Item* const> records,
                                    storage::WriteGroup* group) const {
+  // In their stored form, which is what a later reading would embed.
+  std::vector<v1::Item> stored;
+  std::vector<const v1::Item*> pointers;
+  for (const v1::Item* record : records) {
+    stored.push_back(*record);
+    ATTUNE_RETURN_IF_ERROR(CheckItem(&stored.back()));
+  }
+  for (const v1::Item& record : stored) pointers.push_back(&record);
   std::vector<StoredVector> vectors;
-  ATTUNE_RETURN_IF_ERROR(Embed(context, records, &vectors));
+  ATTUNE_RETURN_IF_ERROR(Embed(context, pointers, &vectors));
   for (const StoredVector& vector : vectors) {
-    ATTUNE_RETURN_IF_ERROR(
-        group->PutItemVector(model_->version(), vector.item_id, vector.bytes));
+    ATTUNE_RETURN_IF_ERROR(group->PutItemVectorOf(
+        vector.record, model_->version(), vector.item_id, vector.bytes));
   }
   return absl::OkStatus();
 }

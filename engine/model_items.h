@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -9,40 +11,54 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/model/model.h"
+#include "engine/rank/item_cache.h"
 #include "engine/rank/item_resolver.h"
-#include "engine/rank/state_cache.h"
+#include "features/item_counters.h"
 #include "storage/database.h"
 
 namespace attune {
 
-/// Items of one database under one model: vectors from the in-memory cache,
-/// else from the store, else embedded from the record on demand (and stored by
-/// the owner). An item's row holds for the record it was made of: a changed
-/// record is embedded anew. Thread-safe.
-class ModelItems final : public ItemResolver {
+/// Items of one database under one model: vectors, features and counters from
+/// the in-memory cache, else from the store, else embedded from the record on
+/// demand (and stored by the owner). Follows the database: what a write
+/// changes is read anew. Thread-safe.
+class ModelItems final : public ItemResolver, private storage::ItemObserver {
  public:
   /// `database` must outlive the object.
   ModelItems(storage::Database& database, std::shared_ptr<const Model> model,
              size_t cache_bytes);
+  ~ModelItems() override;
 
   absl::Status Resolve(
       ExecutionContext& context, std::span<const std::string_view> item_ids,
       std::span<std::shared_ptr<const ModelItem>> items) override;
 
-  /// The same where the records were read already: rows[i] of item_ids[i].
+  /// The same with the items' counters; both have an element per id. Does not
+  /// allocate when all are in the cache and `context` is warm.
+  absl::Status ResolveCounted(ExecutionContext& context,
+                              std::span<const std::string_view> item_ids,
+                              std::span<std::shared_ptr<const ModelItem>> items,
+                              std::span<features::ItemCounters> counters);
+
+  /// Counters of any ids, past the cache.
+  absl::Status ReadCounters(std::span<const std::string_view> item_ids,
+                            std::span<features::ItemCounters> counters) const;
+
+  /// As Resolve; the rows' records are not looked at.
   absl::Status ResolveRows(
       ExecutionContext& context, std::span<const std::string_view> item_ids,
-      std::span<const std::shared_ptr<const storage::ItemRow>> rows,
-      std::span<std::shared_ptr<const ModelItem>> items);
+      std::span<const std::shared_ptr<const storage::ItemRow>> /*rows*/,
+      std::span<std::shared_ptr<const ModelItem>> items) {
+    return Resolve(context, item_ids, items);
+  }
 
   /// A vector as it is stored, with the record it was made of.
   struct StoredVector {
     std::string item_id;
     std::string bytes;
-    /// Whether `record` is the one it was made of.
-    bool Holds(const v1::Item& record) const;
+    uint64_t record = 0;  ///< storage::RecordHash
   };
-  /// Those records that have no stored vector, or one of an older record.
+  /// Those records that have no stored vector.
   absl::StatusOr<std::vector<const v1::Item*>> Missing(
       std::span<const v1::Item* const> records) const;
   /// Embeds records; one vector each, in their order.
@@ -58,14 +74,26 @@ class ModelItems final : public ItemResolver {
   void SetCacheLimit(size_t bytes) { cache_.SetLimit(bytes); }
 
  private:
-  struct Entry {
-    std::shared_ptr<const v1::Item> record;  ///< what the row was made of
-    std::shared_ptr<const ModelItem> item;
-  };
+  void ItemChanged(std::string_view item_id) override {
+    cache_.ForgetItem(item_id);
+  }
+  void CountersChanged(std::string_view item_id) override {
+    cache_.ForgetCounters(item_id);
+  }
+  void EverythingChanged() override { cache_.Clear(); }
+
+  absl::Status Read(ExecutionContext& context,
+                    std::span<const std::string_view> item_ids,
+                    std::span<const ItemCache::Miss> misses,
+                    std::span<std::shared_ptr<const ModelItem>> items,
+                    std::span<features::ItemCounters> counters);
+  absl::Status ReadItems(ExecutionContext& context,
+                         std::span<const std::string_view> item_ids,
+                         std::span<std::shared_ptr<const ModelItem>> items);
 
   storage::Database& database_;
   std::shared_ptr<const Model> model_;
-  StateCache<Entry> cache_;
+  ItemCache cache_;
 };
 
 }  // namespace attune

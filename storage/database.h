@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "proto/records.pb.h"
 #include "proto/storage.pb.h"
+#include "storage/item_observer.h"
 #include "storage/item_row.h"
 #include "storage/statistics.h"
 #include "storage/write_group.h"
@@ -24,9 +25,11 @@ namespace attune::storage {
 /// Of the database's layout on disk. Raised when a reader of today would
 /// misread what is written; a newer one is refused.
 ///   2: histories start from an empty row, marked in the family events
-inline constexpr int kFormatVersion = 2;
+///   3: an item vector is one of the record that is there; its row says nothing
+///      of the record
+inline constexpr int kFormatVersion = 3;
 /// Older ones are refused: a database is made again from its files.
-inline constexpr int kOldestFormatVersion = 2;
+inline constexpr int kOldestFormatVersion = 3;
 
 struct OpenOptions {
   enum class Mode {
@@ -136,6 +139,16 @@ class Database {
   absl::Status MultiGetItems(std::span<const std::string_view> item_ids,
                              std::span<std::shared_ptr<const ItemRow>> rows);
 
+  /// The records of those ids that have one, past the cache; what was read
+  /// with counters of MultiGetItems may be newer than these.
+  absl::Status MultiGetRecords(std::span<const std::string_view> item_ids,
+                               absl::FunctionRef<void(size_t, v1::Item)> found);
+  /// Calls found(i, counters) for every item_ids[i] that was counted; the
+  /// counters live during the call.
+  absl::Status MultiGetCounters(
+      std::span<const std::string_view> item_ids,
+      absl::FunctionRef<void(size_t, const v1::Counters&)> found);
+
   /// Calls found(i, bytes) for every item_ids[i] that has a vector, in no
   /// particular order; `bytes` lives during the call.
   absl::Status MultiGetItemVectors(
@@ -187,6 +200,12 @@ class Database {
       absl::FunctionRef<absl::Status(std::string_view bytes)> fn);
 
   // ---- The database as a whole ---------------------------------------------
+
+  /// `observer` must outlive its registration and be registered once. A read
+  /// that begins after Add sees all changes that it is not told of.
+  void AddObserver(ItemObserver* observer);
+  /// Returns once no call of the observer is running.
+  void RemoveObserver(ItemObserver* observer);
 
   /// Follower: moves the view to what the writer has acknowledged by now, and
   /// drops cached rows if anything changed. Writer: nothing to do, Ok.

@@ -174,6 +174,36 @@ absl::Status Database::MultiGetItemVectors(
                      });
 }
 
+absl::Status Database::MultiGetRecords(
+    std::span<const std::string_view> item_ids,
+    absl::FunctionRef<void(size_t, v1::Item)> found) {
+  const ReadLease view = impl_->store->Read();
+  return BatchedRead(*view, Family::kItems, item_ids,
+                     [&](size_t i, std::string_view value) {
+                       v1::Item item;
+                       if (!Parse(value, item)) {
+                         return Malformed("item", item_ids[i]);
+                       }
+                       found(i, std::move(item));
+                       return absl::OkStatus();
+                     });
+}
+
+absl::Status Database::MultiGetCounters(
+    std::span<const std::string_view> item_ids,
+    absl::FunctionRef<void(size_t, const v1::Counters&)> found) {
+  v1::Counters counters;
+  const ReadLease view = impl_->store->Read();
+  return BatchedRead(*view, Family::kCounters, item_ids,
+                     [&](size_t i, std::string_view value) {
+                       if (!Parse(value, counters)) {
+                         return Malformed("counters of item", item_ids[i]);
+                       }
+                       found(i, counters);
+                       return absl::OkStatus();
+                     });
+}
+
 absl::StatusOr<std::optional<std::string>> Database::GetState(
     std::string_view model_version, std::string_view user_id) {
   ATTUNE_RETURN_IF_ERROR(CheckId("model version", model_version));

@@ -73,9 +73,11 @@ void Database::Impl::Publish(const GroupCompiler& compiler) {
   }
   for (const std::string& item_id : compiler.changed_records()) {
     row_cache.InvalidateRow(item_id);
+    Tell([&](ItemObserver& observer) { observer.ItemChanged(item_id); });
   }
   for (const std::string& item_id : compiler.changed_counters()) {
     row_cache.InvalidateCounters(item_id);
+    Tell([&](ItemObserver& observer) { observer.CountersChanged(item_id); });
   }
 }
 

@@ -11,6 +11,7 @@
 #include "base/strings.h"
 #include "storage/batched_read.h"
 #include "storage/key_codec.h"
+#include "storage/record_hash.h"
 #include "storage/status_translation.h"
 #include "storage/wire_reader.h"
 
@@ -99,10 +100,17 @@ absl::Status GroupCompiler::LoadExistence(
       histories_.try_emplace(user_id, false);
     }
   };
+  bool puts_twice = false;
   for (const Operation& operation : operations) {
     if (const auto* put = std::get_if<PutRow>(&operation)) {
-      if (put->family == Family::kItems) items_.try_emplace(put->key, false);
+      if (put->family == Family::kItems) {
+        if (!items_.try_emplace(put->key, false).second) puts_twice = true;
+      }
       if (put->family == Family::kUsers) users_.try_emplace(put->key, false);
+    } else if (const auto* vector = std::get_if<PutVectorRow>(&operation)) {
+      if (vector->made_of.has_value()) {
+        items_.try_emplace(vector->item_id, false);
+      }
     } else if (const auto* item = std::get_if<DeleteItemData>(&operation)) {
       has_deletions_ = true;
       items_.try_emplace(item->item_id, false);
@@ -117,13 +125,16 @@ absl::Status GroupCompiler::LoadExistence(
       }
     }
   }
-  ATTUNE_RETURN_IF_ERROR(LookUp(Family::kItems, items_));
+  ATTUNE_RETURN_IF_ERROR(LookUpRecords());
   ATTUNE_RETURN_IF_ERROR(LookUp(Family::kUsers, users_));
   ATTUNE_RETURN_IF_ERROR(LookUp(Family::kEvents, event_ids_));
   ATTUNE_RETURN_IF_ERROR(LookUpHistories());
-  if (has_deletions_) {
+  deletes_vectors_ = has_deletions_ || puts_twice || !record_hashes_.empty();
+  if (deletes_vectors_) {
     ATTUNE_RETURN_IF_ERROR(
         ListModelVersions(Family::kItemVectors, vector_versions_));
+  }
+  if (has_deletions_) {
     ATTUNE_RETURN_IF_ERROR(ListModelVersions(Family::kStates, state_versions_));
   }
   return absl::OkStatus();
@@ -138,6 +149,19 @@ absl::Status GroupCompiler::LookUp(Family family, Existence& keys) const {
   return BatchedRead(view_, family, wanted,
                      [&](size_t i, std::string_view /*value*/) {
                        keys[std::string(wanted[i])] = true;
+                       return absl::OkStatus();
+                     });
+}
+
+absl::Status GroupCompiler::LookUpRecords() {
+  std::vector<std::string_view> wanted;
+  wanted.reserve(items_.size());
+  for (const auto& [item_id, exists] : items_) wanted.push_back(item_id);
+  return BatchedRead(view_, Family::kItems, wanted,
+                     [&](size_t i, std::string_view value) {
+                       std::string item_id(wanted[i]);
+                       items_[item_id] = true;
+                       record_hashes_[std::move(item_id)] = RecordHash(value);
                        return absl::OkStatus();
                      });
 }
@@ -188,20 +212,35 @@ absl::Status GroupCompiler::Apply(const PutRow& row) {
     bool& exists = items_[row.key];
     ++(exists ? summary_.items_replaced : summary_.items_added);
     if (!exists) counts_.set_items(counts_.items() + 1);
+    uint64_t& hash = record_hashes_[row.key];
+    const uint64_t before = std::exchange(hash, RecordHash(row.value));
+    if (!exists || hash != before) {
+      // What was made of the record before is worth nothing now.
+      if (exists) DeleteOfEveryModel(Family::kItemVectors, row.key);
+      changed_records_.insert(row.key);
+    }
     exists = true;
-    changed_records_.insert(row.key);
   } else if (row.family == Family::kUsers) {
     bool& exists = users_[row.key];
     ++(exists ? summary_.users_replaced : summary_.users_added);
     if (!exists) counts_.set_users(counts_.users() + 1);
     exists = true;
-  } else if (has_deletions_ && (row.family == Family::kItemVectors ||
-                                row.family == Family::kStates)) {
-    std::optional<ModelKeyParts> parts = DecodeModelKey(row.key);
-    (row.family == Family::kStates ? state_versions_ : vector_versions_)
-        .insert(std::move(parts->model_version));
+  } else if (has_deletions_ && row.family == Family::kStates) {
+    state_versions_.insert(std::move(DecodeModelKey(row.key)->model_version));
   }
   sink_.Put(row.family, row.key, row.value);
+  return absl::OkStatus();
+}
+
+absl::Status GroupCompiler::Apply(const PutVectorRow& row) {
+  if (row.made_of.has_value() &&
+      (!items_[row.item_id] || record_hashes_[row.item_id] != *row.made_of)) {
+    return absl::OkStatus();
+  }
+  if (deletes_vectors_) {
+    vector_versions_.insert(std::move(DecodeModelKey(row.key)->model_version));
+  }
+  sink_.Put(Family::kItemVectors, row.key, row.value);
   return absl::OkStatus();
 }
 

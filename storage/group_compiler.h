@@ -66,11 +66,13 @@ class GroupCompiler {
 
   absl::Status LoadExistence(const std::vector<Operation>& operations);
   absl::Status LookUp(Family family, Existence& keys) const;
+  absl::Status LookUpRecords();
   absl::Status LookUpHistories();
   absl::Status ListModelVersions(Family family,
                                  std::set<std::string>& versions) const;
 
   absl::Status Apply(const PutRow& row);
+  absl::Status Apply(const PutVectorRow& row);
   absl::Status Apply(const DeleteRow& row);
   absl::Status Apply(const DeleteModel& row);
   absl::Status Apply(const DeleteItemData& row);
@@ -93,14 +95,18 @@ class GroupCompiler {
   v1::StoreCounts counts_;
   WriteSummary summary_;
   Existence items_;
+  /// RecordHash of the records of items_ that exist.
+  absl::flat_hash_map<std::string, uint64_t> record_hashes_;
   Existence users_;
   Existence histories_;
   Existence event_ids_;
   absl::flat_hash_set<std::string> changed_records_;
   absl::flat_hash_set<std::string> changed_counters_;
 
-  // For deletions only, which must see the rows of their own group, too.
+  // For deletions and replaced records only, which must see the rows of their
+  // own group, too.
   bool has_deletions_ = false;
+  bool deletes_vectors_ = false;
   absl::flat_hash_map<std::string, std::vector<PendingEvent>> pending_events_;
   absl::flat_hash_set<std::string> deleted_events_;
   std::set<std::string> vector_versions_;

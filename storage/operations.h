@@ -21,6 +21,14 @@ struct PutRow {
   std::string value;
 };
 
+struct PutVectorRow {
+  std::string item_id;
+  std::string key;
+  std::string value;
+  /// RecordHash of the record that it was made of; nullopt: not checked.
+  std::optional<uint64_t> made_of;
+};
+
 struct DeleteRow {
   Family family;
   std::string key;
@@ -67,9 +75,9 @@ struct AppendAuditRow {
   std::string bytes;
 };
 
-using Operation =
-    std::variant<PutRow, DeleteRow, DeleteModel, DeleteItemData, DeleteUserData,
-                 AddCounterRows, AppendEventRow, AppendAuditRow>;
+using Operation = std::variant<PutRow, PutVectorRow, DeleteRow, DeleteModel,
+                               DeleteItemData, DeleteUserData, AddCounterRows,
+                               AppendEventRow, AppendAuditRow>;
 
 struct WriteGroup::Rep {
   std::vector<Operation> operations;

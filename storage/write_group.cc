@@ -70,6 +70,16 @@ absl::Status CheckModelKey(std::string_view model_version,
   return CheckId(id_name, id);
 }
 
+absl::Status AddVector(WriteGroup::Rep& rep, std::string_view model_version,
+                       std::string_view item_id, std::string_view bytes,
+                       std::optional<uint64_t> made_of) {
+  ATTUNE_RETURN_IF_ERROR(CheckModelKey(model_version, "item id", item_id));
+  PutVectorRow row = {std::string(item_id), ModelKey(model_version, item_id),
+                      std::string(bytes), made_of};
+  const size_t size = row.item_id.size() + row.key.size() + row.value.size();
+  return Add(rep, std::move(row), size);
+}
+
 }  // namespace
 
 WriteGroup::WriteGroup() : rep_(std::make_unique<Rep>()) {}
@@ -181,9 +191,14 @@ absl::Status WriteGroup::DeleteUserItemEvents(std::string_view user_id,
 absl::Status WriteGroup::PutItemVector(std::string_view model_version,
                                        std::string_view item_id,
                                        std::string_view bytes) {
-  ATTUNE_RETURN_IF_ERROR(CheckModelKey(model_version, "item id", item_id));
-  return AddPut(*rep_, Family::kItemVectors, ModelKey(model_version, item_id),
-                std::string(bytes));
+  return AddVector(*rep_, model_version, item_id, bytes, std::nullopt);
+}
+
+absl::Status WriteGroup::PutItemVectorOf(uint64_t record,
+                                         std::string_view model_version,
+                                         std::string_view item_id,
+                                         std::string_view bytes) {
+  return AddVector(*rep_, model_version, item_id, bytes, record);
 }
 
 absl::Status WriteGroup::DeleteItemVector(std::string_view model_version,

@@ -75,9 +75,18 @@ class WriteGroup {
   absl::Status DeleteUserItemEvents(std::string_view user_id,
                                     std::string_view item_id);
 
-  /// Opaque bytes per (model version, item), encoded by the caller.
+  /// Opaque bytes per (model version, item), encoded by the caller. Whatever
+  /// replaces or deletes a record deletes its vectors of every model, except
+  /// those put later in the same group: a vector that is there belongs to the
+  /// record that is there.
   absl::Status PutItemVector(std::string_view model_version,
                              std::string_view item_id, std::string_view bytes);
+  /// The same for a vector made of a record that was read before: left out by
+  /// Write where the database holds another one by then, or none. `record` is
+  /// RecordHash of it.
+  absl::Status PutItemVectorOf(uint64_t record, std::string_view model_version,
+                               std::string_view item_id,
+                               std::string_view bytes);
   absl::Status DeleteItemVector(std::string_view model_version,
                                 std::string_view item_id);
   /// All vectors of a version, however many, at the cost of one row.

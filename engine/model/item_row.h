@@ -1,42 +1,57 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "features/item_features.h"
+#include "features/item_view.h"
 #include "features/pipeline.h"
 
 namespace attune {
 
 /// What a model keeps of one item: everything that depends on the item alone,
 /// made when the item is written or the model published, only read by requests.
+/// Its numbers lie in one run of memory, x first, which a request reads from
+/// end to end; the tokens that the vector was made of are not kept. Immutable,
+/// thread-safe.
 struct ModelItem {
-  std::vector<float> x;  ///< [D] item vector
-  std::vector<float> q;  ///< [D] normalised query projection, first block
-  features::ItemFeatures features;
-  /// Row of the id table; set by whoever knows the id, not serialised.
+  /// What Make() copies, from any address.
+  struct Parts {
+    std::span<const float> x;
+    std::span<const float> q;
+    features::ItemView features;
+    /// Row of the id table; known by whoever knows the id, not serialised.
+    int32_t id_row = -1;
+    bool known = true;
+  };
+
+  std::span<const float> x;  ///< [D] item vector
+  std::span<const float> q;  ///< [D] normalised query projection, first block
+  features::ItemView features;
   int32_t id_row = -1;
   /// False for an id without a record: a zero vector, which matches nothing.
   bool known = true;
 
-  size_t size_bytes() const {
-    return sizeof(*this) + 4 * (x.size() + q.size()) +
-           4 * features.text_tokens.size() +
-           4 * features.attribute_tokens.size() +
-           9 * features.attribute_keys.size() + 4 * features.numeric.size() +
-           8 * features.times_ms.size();
-  }
+  static std::shared_ptr<const ModelItem> Make(const Parts& parts);
 
-  /// Bytes of the item_vectors column family: width, x, q, features.
+  size_t size_bytes() const { return sizeof(*this) + memory_bytes; }
+
+  /// Bytes of the item_vectors column family: width, flags, x, q, features.
   std::string Serialize() const;
-  /// DataLoss where the bytes do not fit the model.
+  /// DataLoss where the bytes do not fit the model. `scratch` is overwritten;
+  /// one for many rows saves allocations.
   static absl::StatusOr<std::shared_ptr<const ModelItem>> Parse(
       std::string_view bytes, int width, const features::Pipeline& pipeline,
-      int32_t id_row);
+      int32_t id_row, features::ItemFeatures* scratch);
+
+  // What the views point into.
+  std::unique_ptr<std::byte[]> memory;
+  size_t memory_bytes = 0;
 };
 
 }  // namespace attune

@@ -66,7 +66,7 @@ absl::StatusOr<Measured> Measure(const Ranker& ranker, int64_t events,
   NoItems resolver(ranker.model());
   const std::vector<std::shared_ptr<const ModelItem>> items(
       candidates, MakeUnknownItem(ranker.model(), "candidate"));
-  const std::vector<const v1::Counters*> counters(candidates, nullptr);
+  const std::vector<features::ItemCounters> counters(candidates);
   ExecutionContext context;
   Measured measured;
   for (int round = 0; round < 2; ++round) {

@@ -52,6 +52,12 @@ class CandidateFilter {
   CandidateFilter(const v1::Policy& policy, const IdSet& seen,
                   Workspace& workspace);
 
+  /// Whether a candidate's categories are looked at under this policy.
+  static bool NeedsCategories(const v1::Policy& policy) {
+    return policy.exclude_categories_size() > 0 ||
+           policy.require_categories_size() > 0;
+  }
+
   /// Whether any rule could take something out, apart from availability.
   bool IsTrivial() const;
 

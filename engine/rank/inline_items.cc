@@ -9,12 +9,13 @@ namespace attune {
 
 std::shared_ptr<const ModelItem> MakeUnknownItem(const Model& model,
                                                  std::string_view item_id) {
-  auto item = std::make_shared<ModelItem>();
-  item->x.assign(model.config().width, 0.0f);
-  item->q.assign(model.config().width, 0.0f);
-  item->known = false;
-  item->features.item_key = features::ItemKey(item_id);
-  return item;
+  const std::vector<float> zeros(model.config().width, 0.0f);
+  ModelItem::Parts parts;
+  parts.x = zeros;
+  parts.q = zeros;
+  parts.features.item_key = features::ItemKey(item_id);
+  parts.known = false;
+  return ModelItem::Make(parts);
 }
 
 absl::StatusOr<std::unique_ptr<InlineItems>> InlineItems::Create(

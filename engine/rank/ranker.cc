@@ -218,7 +218,7 @@ void Ranker::Finish(std::span<const std::shared_ptr<const ModelItem>> items,
 absl::StatusOr<Ranker::Scores> Ranker::Score(
     ExecutionContext& context, const Session& session,
     std::span<const std::shared_ptr<const ModelItem>> items,
-    std::span<const v1::Counters* const> counters,
+    std::span<const features::ItemCounters> counters,
     const ValueFormula* formula) const {
   const ModelConfig& config = model_->config();
   const int64_t count = static_cast<int64_t>(items.size());
@@ -268,7 +268,7 @@ absl::StatusOr<std::vector<float>> Ranker::ScoreInline(
       }
       std::vector<std::shared_ptr<const ModelItem>> candidates(ids.size());
       ATTUNE_RETURN_IF_ERROR(items->Resolve(context, ids, candidates));
-      const std::vector<const v1::Counters*> no_counters(ids.size(), nullptr);
+      const std::vector<features::ItemCounters> no_counters(ids.size());
       ATTUNE_ASSIGN_OR_RETURN(Scores scores, Score(context, session, candidates,
                                                    no_counters, nullptr));
       result.assign(scores.score.begin(), scores.score.end());

@@ -72,11 +72,11 @@ class Ranker {
   /// Logits and score anew from match and fusion.
   void Finish(std::span<const std::shared_ptr<const ModelItem>> items,
               const ValueFormula* formula, Scores& scores) const;
-  /// All of it. counters[i] may be null. `formula` null: the model's own.
+  /// All of it. `formula` null: the model's own.
   absl::StatusOr<Scores> Score(
       ExecutionContext& context, const Session& session,
       std::span<const std::shared_ptr<const ModelItem>> items,
-      std::span<const v1::Counters* const> counters,
+      std::span<const features::ItemCounters> counters,
       const ValueFormula* formula) const;
 
   /// Why these candidates: for the window's events that most likely matter (by
@@ -96,7 +96,7 @@ class Ranker {
       ExecutionContext& context, const Request& request, ItemResolver& resolver,
       const Session& session,
       std::span<const std::shared_ptr<const ModelItem>> items,
-      std::span<const v1::Counters* const> counters,
+      std::span<const features::ItemCounters> counters,
       const ValueFormula* formula) const;
 
   /// Answers the model's golden requests and compares; FailedPrecondition with

@@ -37,7 +37,7 @@ absl::StatusOr<Ranker::Effects> Ranker::Explain(
     ExecutionContext& context, const Request& request, ItemResolver& resolver,
     const Session& session,
     std::span<const std::shared_ptr<const ModelItem>> items,
-    std::span<const v1::Counters* const> counters,
+    std::span<const features::ItemCounters> counters,
     const ValueFormula* formula) const {
   const int64_t events = session.window_events;
   const int64_t count = static_cast<int64_t>(items.size());

@@ -3,9 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "storage/record_hash.h"
 #include "tests/storage/test_database.h"
 
 namespace attune::storage {
@@ -283,6 +287,103 @@ TEST_F(DatabaseTest, VectorsBelongToModelVersions) {
   EXPECT_THAT(vectors("m2"), ElementsAre());
   EXPECT_THAT(vectors("m3"), ElementsAre());
   EXPECT_THAT(vectors("m1"), ElementsAre("c=1c"));
+}
+
+// A vector that is there belongs to the record that is there.
+TEST_F(DatabaseTest, VectorsGoWithTheirRecord) {
+  const auto vectors = [&] {
+    std::string found;
+    const std::string_view ids[] = {"a"};
+    for (const char* version : {"m1", "m2", "m3"}) {
+      EXPECT_OK(database_->MultiGetItemVectors(
+          version, ids, [&](size_t, std::string_view bytes) {
+            found += std::string(found.empty() ? "" : " ") + std::string(bytes);
+          }));
+    }
+    return found;
+  };
+  WriteGroup group;
+  ASSERT_OK(group.PutItem(MakeItem("a", "1")));
+  ASSERT_OK(group.PutItemVector("m1", "a", "m1-1"));
+  ASSERT_OK(group.PutItemVector("m2", "a", "m2-1"));
+  ASSERT_OK(database_->Write(std::move(group)));
+  EXPECT_EQ(vectors(), "m1-1 m2-1");
+  // The same record: they hold.
+  ASSERT_OK(group.PutItem(MakeItem("a", "1")));
+  ASSERT_OK(database_->Write(std::move(group)));
+  EXPECT_EQ(vectors(), "m1-1 m2-1");
+  // Another one: only those of its own group hold, and only if put behind it.
+  ASSERT_OK(group.PutItemVector("m3", "a", "too early"));
+  ASSERT_OK(group.PutItem(MakeItem("a", "2")));
+  ASSERT_OK(group.PutItemVector("m2", "a", "m2-2"));
+  ASSERT_OK(database_->Write(std::move(group)));
+  EXPECT_EQ(vectors(), "m2-2");
+  // Made of a record that was read before it was replaced.
+  ASSERT_OK(
+      group.PutItemVectorOf(RecordHash(MakeItem("a", "1")), "m1", "a", "m1-1"));
+  ASSERT_OK(
+      group.PutItemVectorOf(RecordHash(MakeItem("a", "2")), "m3", "a", "m3-2"));
+  ASSERT_OK(database_->Write(std::move(group)));
+  EXPECT_EQ(vectors(), "m2-2 m3-2");
+  // Replaced within the group.
+  ASSERT_OK(group.PutItem(MakeItem("a", "3")));
+  ASSERT_OK(
+      group.PutItemVectorOf(RecordHash(MakeItem("a", "2")), "m1", "a", "m1-2"));
+  ASSERT_OK(
+      group.PutItemVectorOf(RecordHash(MakeItem("a", "3")), "m2", "a", "m2-3"));
+  ASSERT_OK(database_->Write(std::move(group)));
+  EXPECT_EQ(vectors(), "m2-3");
+  ASSERT_OK(group.DeleteItem("a"));
+  ASSERT_OK(
+      group.PutItemVectorOf(RecordHash(MakeItem("a", "3")), "m1", "a", "m1-3"));
+  ASSERT_OK(database_->Write(std::move(group)));
+  EXPECT_EQ(vectors(), "");
+  // Twice in one group, for the first time.
+  ASSERT_OK(group.PutItem(MakeItem("a", "4")));
+  ASSERT_OK(group.PutItemVector("m1", "a", "m1-4"));
+  ASSERT_OK(group.PutItem(MakeItem("a", "5")));
+  ASSERT_OK(database_->Write(std::move(group)));
+  EXPECT_EQ(vectors(), "");
+}
+
+class Listener : public ItemObserver {
+ public:
+  void ItemChanged(std::string_view item_id) override { Note("item", item_id); }
+  void CountersChanged(std::string_view item_id) override {
+    Note("counters", item_id);
+  }
+  void EverythingChanged() override { Note("everything", ""); }
+  std::vector<std::string> Take() {
+    std::sort(heard_.begin(), heard_.end());
+    return std::exchange(heard_, {});
+  }
+
+ private:
+  void Note(std::string_view what, std::string_view item_id) {
+    heard_.push_back(std::string(what) + " " + std::string(item_id));
+  }
+  std::vector<std::string> heard_;
+};
+
+TEST_F(DatabaseTest, ObserversHearOfChangedItems) {
+  Listener listener;
+  database_->AddObserver(&listener);
+  WriteGroup group;
+  ASSERT_OK(group.PutItem(MakeItem("a", "1")));
+  ASSERT_OK(Append(group, MakeEvent("ann", "b", 1)));
+  ASSERT_OK(database_->Write(std::move(group)));
+  EXPECT_THAT(listener.Take(), ElementsAre("counters b", "item a"));
+  ASSERT_OK(group.PutItem(MakeItem("a", "1")));
+  ASSERT_OK(group.PutItemVector("m", "a", "vector"));
+  ASSERT_OK(database_->Write(std::move(group)));
+  EXPECT_THAT(listener.Take(), ElementsAre());
+  ASSERT_OK(group.DeleteItem("a"));
+  ASSERT_OK(database_->Write(std::move(group)));
+  EXPECT_THAT(listener.Take(), ElementsAre("item a"));
+  database_->RemoveObserver(&listener);
+  ASSERT_OK(group.PutItem(MakeItem("a", "2")));
+  ASSERT_OK(database_->Write(std::move(group)));
+  EXPECT_THAT(listener.Take(), ElementsAre());
 }
 
 TEST_F(DatabaseTest, JournalCommitsWithItsRows) {

@@ -165,7 +165,7 @@ TEST(OpenTest, RefusesOtherFormats) {
   MakeDatabase(path);
   const std::string expected =
       "database \"" + path +
-      "\" has format 7, this build reads up to 2: upgrade Attune";
+      "\" has format 7, this build reads up to 3: upgrade Attune";
   // As a newer build leaves it: refused before anything is touched.
   WriteFile(path + "/ATTUNE_FORMAT", "7\n");
   const std::vector<std::string> files = Children(path);
@@ -179,16 +179,16 @@ TEST(OpenTest, RefusesOtherFormats) {
   EXPECT_EQ(Database::Open(WriterOptions(path)).status(),
             absl::FailedPreconditionError(
                 "database \"" + path +
-                "\" has format 1, this build reads from 2 on: ingest its "
+                "\" has format 1, this build reads from 3 on: ingest its "
                 "files into a new one"));
-  WriteFile(path + "/ATTUNE_FORMAT", "2\n");
+  WriteFile(path + "/ATTUNE_FORMAT", "3\n");
   EXPECT_OK(OpenAndReadAll(WriterOptions(path)));
   WriteFile(path + "/ATTUNE_FORMAT", "abc\n");
   EXPECT_EQ(Database::Open(WriterOptions(path)).status().code(),
             absl::StatusCode::kDataLoss);
 
   // The meta row alone is believed, too.
-  WriteFile(path + "/ATTUNE_FORMAT", "2\n");
+  WriteFile(path + "/ATTUNE_FORMAT", "3\n");
   {
     std::vector<std::string> names;
     ASSERT_TRUE(rocksdb::DB::ListColumnFamilies({}, path, &names).ok());

@@ -1,0 +1,284 @@
+#include "engine/rank/item_cache.h"
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/hash/hash.h"
+
+namespace attune {
+namespace {
+
+uint64_t HashOf(std::string_view id) {
+  return absl::Hash<std::string_view>()(id);
+}
+
+}  // namespace
+
+struct ItemCache::Entry {
+  uint64_t hash = 0;
+  std::string id;
+  std::shared_ptr<const ModelItem> item;
+  bool has_counters = false;
+  bool used = false;   // since the hand passed
+  uint32_t place = 0;  // in the ring
+  size_t bytes = 0;
+  features::ItemCounters counters;
+};
+
+// One lock; an open-addressing index of the entries, which stand in a ring.
+struct alignas(64) ItemCache::Shard {
+  struct Slot {
+    uint64_t hash = 0;
+    Entry* entry = nullptr;
+  };
+
+  mutable std::mutex mutex;
+  uint64_t version = 0;
+  std::vector<Slot> slots = std::vector<Slot>(16);  // a power of two
+  std::vector<std::unique_ptr<Entry>> ring;
+  size_t hand = 0;
+  size_t bytes = 0;
+  StateCacheStats counts;
+
+  size_t Home(uint64_t hash) const { return hash & (slots.size() - 1); }
+
+  Entry* Find(uint64_t hash, std::string_view id) const {
+    for (size_t i = Home(hash);; i = (i + 1) & (slots.size() - 1)) {
+      const Slot& slot = slots[i];
+      if (slot.entry == nullptr) return nullptr;
+      if (slot.hash == hash && slot.entry->id == id) return slot.entry;
+    }
+  }
+
+  void Link(Entry* entry) {
+    if (2 * (ring.size() + 1) > slots.size()) {
+      std::vector<Slot> old(2 * slots.size());
+      old.swap(slots);
+      for (const Slot& slot : old) {
+        if (slot.entry != nullptr) Place(slot.entry);
+      }
+    }
+    Place(entry);
+  }
+
+  void Place(Entry* entry) {
+    size_t i = Home(entry->hash);
+    while (slots[i].entry != nullptr) i = (i + 1) & (slots.size() - 1);
+    slots[i] = {entry->hash, entry};
+  }
+
+  void Unlink(const Entry* entry) {
+    const size_t mask = slots.size() - 1;
+    size_t hole = Home(entry->hash);
+    while (slots[hole].entry != entry) hole = (hole + 1) & mask;
+    // Those behind it move up as far as their home allows.
+    for (size_t i = (hole + 1) & mask; slots[i].entry != nullptr;
+         i = (i + 1) & mask) {
+      const size_t home = Home(slots[i].hash);
+      if (((i - home) & mask) >= ((i - hole) & mask)) {
+        slots[hole] = slots[i];
+        hole = i;
+      }
+    }
+    slots[hole] = {};
+  }
+
+  void Remove(Entry* entry) {
+    Unlink(entry);
+    bytes -= entry->bytes;
+    const size_t place = entry->place;
+    std::swap(ring[place], ring.back());
+    ring[place]->place = static_cast<uint32_t>(place);
+    ring.pop_back();
+  }
+
+  void EvictDownTo(size_t limit) {
+    while (bytes > limit) {
+      if (hand >= ring.size()) hand = 0;
+      Entry& entry = *ring[hand];
+      if (std::exchange(entry.used, false)) {
+        ++hand;
+      } else {
+        Remove(&entry);
+        ++counts.evictions;
+      }
+    }
+  }
+};
+
+ItemCache::ItemCache(size_t limit_bytes)
+    : limit_bytes_(limit_bytes), shards_(std::make_unique<Shard[]>(kShards)) {}
+
+ItemCache::~ItemCache() = default;
+
+ItemCache::Shard& ItemCache::ShardOf(uint64_t hash) {
+  static_assert(kShards == 64);
+  return shards_[hash >> 58];
+}
+
+std::span<const ItemCache::Miss> ItemCache::Get(
+    std::span<const std::string_view> ids, Workspace& workspace,
+    std::span<std::shared_ptr<const ModelItem>> items,
+    std::span<features::ItemCounters> counters) {
+  const int64_t count = static_cast<int64_t>(ids.size());
+  std::span<Miss> misses = workspace.Allocate<Miss>(count);
+  size_t missing = 0;
+  Workspace::Scope scope(workspace);
+  std::span<uint64_t> hashes = workspace.Allocate<uint64_t>(count);
+  std::span<uint32_t> order = workspace.Allocate<uint32_t>(count);
+  std::span<Entry*> entries = workspace.Allocate<Entry*>(count);
+  // By shard, so that each is locked once.
+  std::array<uint32_t, kShards + 1> begin = {};
+  for (int64_t i = 0; i < count; ++i) {
+    hashes[i] = HashOf(ids[i]);
+    ++begin[(hashes[i] >> 58) + 1];
+  }
+  for (size_t s = 0; s < kShards; ++s) begin[s + 1] += begin[s];
+  std::array<uint32_t, kShards> next;
+  std::copy_n(begin.begin(), kShards, next.begin());
+  for (int64_t i = 0; i < count; ++i) {
+    order[next[hashes[i] >> 58]++] = static_cast<uint32_t>(i);
+  }
+  for (size_t s = 0; s < kShards; ++s) {
+    if (begin[s] == begin[s + 1]) continue;
+    const std::span<const uint32_t> places =
+        order.subspan(begin[s], begin[s + 1] - begin[s]);
+    Shard& shard = shards_[s];
+    const std::lock_guard lock(shard.mutex);
+    for (const uint32_t place : places) {
+      __builtin_prefetch(&shard.slots[shard.Home(hashes[place])]);
+    }
+    for (const uint32_t place : places) {
+      Entry* entry = shard.Find(hashes[place], ids[place]);
+      entries[place] = entry;
+      if (entry == nullptr) continue;
+      __builtin_prefetch(&entry->counters);
+      __builtin_prefetch(entry->item.get());
+    }
+    for (const uint32_t place : places) {
+      Entry* const entry = entries[place];
+      const bool has_item = entry != nullptr;
+      if (has_item) {
+        entry->used = true;
+        items[place] = entry->item;
+        if (counters.empty() || entry->has_counters) {
+          ++shard.counts.hits;
+          if (!counters.empty()) counters[place] = entry->counters;
+          continue;
+        }
+      } else {
+        items[place] = nullptr;
+      }
+      ++shard.counts.misses;
+      misses[missing++] = {place, has_item, shard.version};
+    }
+  }
+  return misses.first(missing);
+}
+
+void ItemCache::Put(std::string_view id, std::shared_ptr<const ModelItem> item,
+                    const features::ItemCounters* counters, uint64_t version) {
+  // The allocator's share and the index's, about.
+  constexpr size_t kOverheadBytes = 128;
+  const uint64_t hash = HashOf(id);
+  Shard& shard = ShardOf(hash);
+  if (counters != nullptr) {
+    // Only the counters are new, as after an event: nothing is made.
+    const std::lock_guard lock(shard.mutex);
+    if (shard.version != version) return;
+    Entry* const old = shard.Find(hash, id);
+    if (old != nullptr && old->item == item) {
+      old->has_counters = true;
+      old->counters = *counters;
+      return;
+    }
+  }
+  auto entry = std::make_unique<Entry>();
+  entry->hash = hash;
+  entry->id = id;
+  entry->bytes = sizeof(Entry) + kOverheadBytes + item->size_bytes() +
+                 (id.size() > 15 ? id.size() : 0);
+  entry->item = std::move(item);
+  if (counters != nullptr) {
+    entry->has_counters = true;
+    entry->counters = *counters;
+  }
+  const std::lock_guard lock(shard.mutex);
+  if (shard.version != version) return;
+  if (entry->bytes > ShardLimit()) {
+    ++shard.counts.rejections;
+    return;
+  }
+  if (Entry* old = shard.Find(entry->hash, id); old != nullptr) {
+    entry->used = old->used;
+    if (counters == nullptr && old->has_counters) {
+      entry->has_counters = true;
+      entry->counters = old->counters;
+    }
+    shard.Remove(old);
+  }
+  shard.Link(entry.get());
+  entry->place = static_cast<uint32_t>(shard.ring.size());
+  shard.bytes += entry->bytes;
+  shard.ring.push_back(std::move(entry));
+  ++shard.counts.insertions;
+  shard.EvictDownTo(ShardLimit());
+}
+
+void ItemCache::ForgetItem(std::string_view id) {
+  const uint64_t hash = HashOf(id);
+  Shard& shard = ShardOf(hash);
+  const std::lock_guard lock(shard.mutex);
+  ++shard.version;
+  Entry* const entry = shard.Find(hash, id);
+  if (entry != nullptr) shard.Remove(entry);
+}
+
+void ItemCache::ForgetCounters(std::string_view id) {
+  const uint64_t hash = HashOf(id);
+  Shard& shard = ShardOf(hash);
+  const std::lock_guard lock(shard.mutex);
+  ++shard.version;
+  Entry* const entry = shard.Find(hash, id);
+  if (entry != nullptr) entry->has_counters = false;
+}
+
+void ItemCache::Clear() {
+  for (Shard& shard : std::span(shards_.get(), kShards)) {
+    const std::lock_guard lock(shard.mutex);
+    ++shard.version;
+    shard.slots.assign(16, {});
+    shard.ring.clear();
+    shard.hand = 0;
+    shard.bytes = 0;
+  }
+}
+
+StateCacheStats ItemCache::stats() const {
+  StateCacheStats stats;
+  for (const Shard& shard : std::span(shards_.get(), kShards)) {
+    const std::lock_guard lock(shard.mutex);
+    stats.hits += shard.counts.hits;
+    stats.misses += shard.counts.misses;
+    stats.insertions += shard.counts.insertions;
+    stats.evictions += shard.counts.evictions;
+    stats.rejections += shard.counts.rejections;
+    stats.entries += static_cast<int64_t>(shard.ring.size());
+    stats.bytes += static_cast<int64_t>(shard.bytes);
+  }
+  return stats;
+}
+
+void ItemCache::SetLimit(size_t limit_bytes) {
+  limit_bytes_ = limit_bytes;
+  for (Shard& shard : std::span(shards_.get(), kShards)) {
+    const std::lock_guard lock(shard.mutex);
+    shard.EvictDownTo(ShardLimit());
+  }
+}
+
+}  // namespace attune
