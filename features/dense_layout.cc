@@ -51,11 +51,11 @@ DenseLayout::DenseLayout(const PipelineState& state, const RecordPlan& items,
       names.push_back(StrCat("item.", name, ".age.missing"));
     }
   }
-  names.push_back("item.unknown");
+  names.emplace_back("item.unknown");
 
   popularity_begin = next();
-  names.push_back("popularity.total");
-  if (state.has_impressions) names.push_back("popularity.impressions");
+  names.emplace_back("popularity.total");
+  if (state.has_impressions) names.emplace_back("popularity.impressions");
   if (state.uses_time) {
     windows_begin = next();
     for (const char* name : {"day", "week", "month", "trend", "untimed"}) {
@@ -79,7 +79,7 @@ DenseLayout::DenseLayout(const PipelineState& state, const RecordPlan& items,
   }
   if (field_used(kTitleField)) {
     jaccard = next();
-    names.push_back("match.title.jaccard");
+    names.emplace_back("match.title.jaccard");
   }
   if (field_used(kSeriesField)) {
     series_begin = next();
@@ -90,7 +90,7 @@ DenseLayout::DenseLayout(const PipelineState& state, const RecordPlan& items,
   history_match_begin = next();
   for (const char* name :
        {"match.count", "seen", "seen.recency", "seen.count"}) {
-    names.push_back(name);
+    names.emplace_back(name);
   }
 
   near_begin = next();
@@ -105,14 +105,14 @@ DenseLayout::DenseLayout(const PipelineState& state, const RecordPlan& items,
 
   shared_begin = next();
   AddNumericNames("user.", user_numeric, users.numerics, names);
-  names.push_back("history.length");
-  names.push_back("history.empty");
+  names.emplace_back("history.length");
+  names.emplace_back("history.empty");
   if (state.uses_time) {
     for (const char* name :
          {"context.hour_sin", "context.hour_cos", "context.weekday_sin",
           "context.weekday_cos", "context.no_clock", "history.since_last",
           "history.since_last.missing"}) {
-      names.push_back(name);
+      names.emplace_back(name);
     }
   }
 }

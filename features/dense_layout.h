@@ -52,7 +52,7 @@ struct DenseLayout {
   int32_t age_columns = 0;
 
   /// First value of a field's block; -1: the field has none.
-  std::array<int32_t, kMaxMatchFields> match_begin;
+  std::array<int32_t, kMaxMatchFields> match_begin = {};
   bool field_used(int field) const {
     return match_begin[static_cast<size_t>(field)] >= 0;
   }

@@ -18,7 +18,7 @@ struct DecayTable {
     // Beyond the table even the long weight is below 1e-6.
     return age < kTableSize ? factors[age] : 0.0f;
   }
-  float factors[kTableSize];
+  float factors[kTableSize] = {};
 };
 
 const DecayTable& ShortTable() {

@@ -26,7 +26,7 @@ OwnerClaim::OwnerClaim(Directory directory) : directory_(directory) {}
 
 absl::StatusOr<std::unique_ptr<OwnerClaim>> OwnerClaim::Create(
     const std::string& database_path) {
-  struct stat file;
+  struct stat file = {};
   if (stat(database_path.c_str(), &file) != 0) {
     return absl::ErrnoToStatus(errno, StrCat("\"", database_path, "\""));
   }

@@ -47,9 +47,11 @@ absl::Status LimitInstructionSet(std::string_view name) {
 absl::Status LimitInstructionSetFromEnvironment() {
   // Never destroyed: engines may be made while the process ends.
   static const auto* const kStatus = new absl::Status([] {
-    const char* name = std::getenv("ATTUNE_MAX_CPU_ISA");
+    // Read once, before any thread of ours.
+    const char* name =
+        std::getenv("ATTUNE_MAX_CPU_ISA");  // NOLINT(concurrency-mt-unsafe)
     if (name == nullptr || *name == '\0') return absl::OkStatus();
-    const absl::Status status = LimitInstructionSet(name);
+    absl::Status status = LimitInstructionSet(name);
     if (status.ok()) return status;
     return absl::InvalidArgumentError(
         absl::StrCat("ATTUNE_MAX_CPU_ISA: ", status.message()));

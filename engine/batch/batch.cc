@@ -362,7 +362,7 @@ absl::StatusOr<BatchSummary> BatchJob::Run() {
   // The time and the model are part of the result: safe before any line.
   ATTUNE_RETURN_IF_ERROR(output.Commit(journal_));
   last_commit_ns_ = MonotonicNs();
-  const absl::Status ranked = RankAll(output);
+  absl::Status ranked = RankAll(output);
   if (!ranked.ok()) {
     // What is written stays good; the job's own error is the one that counts.
     output.Commit(journal_).IgnoreError();

@@ -146,7 +146,8 @@ absl::Status AddTimes(storage::Database* database,
     ATTUNE_RETURN_IF_ERROR(
         WriteEvents(schema, user_id, std::move(events), &group));
     if (group.size() >= kCallsPerWrite) {
-      ATTUNE_RETURN_IF_ERROR(database->Write(std::move(group)));
+      ATTUNE_RETURN_IF_ERROR(
+          database->Write(std::exchange(group, storage::WriteGroup())));
     }
     if (options.cancelled != nullptr && options.cancelled->load()) {
       ATTUNE_RETURN_IF_ERROR(database->Write(std::move(group)));

@@ -192,8 +192,7 @@ absl::StatusOr<ModelManifest> VerifyModelDirectory(
   if (!json.ok()) {
     return absl::DataLossError(json.status().message());
   }
-  ATTUNE_ASSIGN_OR_RETURN(const ModelManifest manifest,
-                          ParseManifest(*json, path));
+  ATTUNE_ASSIGN_OR_RETURN(ModelManifest manifest, ParseManifest(*json, path));
   ATTUNE_ASSIGN_OR_RETURN(const auto files, HashFiles(directory));
   ATTUNE_RETURN_IF_ERROR(Compare(directory, manifest.files, files));
   ATTUNE_ASSIGN_OR_RETURN(const std::string version, VersionOf(files));

@@ -100,7 +100,7 @@ absl::Status SafetensorsWriter::Write(const std::string& path) const {
     }
     return SyncDirectory(ParentDirectory(path));
   };
-  const absl::Status written = write();
+  absl::Status written = write();
   if (written.ok()) return written;
   ::unlink(temporary.c_str());
   return absl::Status(written.code(),

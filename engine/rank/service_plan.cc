@@ -95,7 +95,7 @@ absl::StatusOr<ServicePlan> PlanService(const RequestCosts& costs,
 std::vector<std::string> DegradedSteps(const ServicePlan& plan,
                                        const RequestWork& work) {
   std::vector<std::string> steps;
-  if (!plan.reasons && work.explained > 0) steps.push_back("reasons=0");
+  if (!plan.reasons && work.explained > 0) steps.emplace_back("reasons=0");
   if (plan.history_events >= 0) {
     steps.push_back(StrCat("history_events=", plan.history_events));
   }

@@ -20,9 +20,9 @@ class HostState {
 
  private:
   int errno_;
-  int cancel_state_;
+  int cancel_state_ = 0;
   locale_t locale_;
-  std::fenv_t fenv_;
+  std::fenv_t fenv_ = {};
 };
 
 }  // namespace attune

@@ -3,7 +3,7 @@
 namespace attune {
 namespace {
 
-thread_local bool in_callback = false;
+thread_local bool in_callback = false;  // NOLINT(*-non-const-global-variables)
 
 int LevelNumber(LogLevel level) {
   switch (level) {
@@ -31,7 +31,8 @@ LogFunction ForwardLog(attune_log_callback callback, void* user,
     in_callback = true;
     try {
       callback(user, number, message.data(), message.size());
-    } catch (...) {  // a host written in C++; its errors end here
+    } catch (
+        ...) {  // NOLINT(bugprone-empty-catch): a C++ host's errors end here
     }
     in_callback = false;
   };

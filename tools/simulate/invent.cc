@@ -14,9 +14,9 @@ constexpr uint64_t kBooksPerAuthor = 6;
 
 struct InventedAuthor {
   std::string name;
-  size_t subject;
-  size_t shelf;
-  size_t language;
+  size_t subject = 0;
+  size_t shelf = 0;
+  size_t language = 0;
 };
 
 InventedAuthor InventAuthor(uint64_t seed, uint64_t number) {

@@ -4,10 +4,10 @@
 #include <zlib.h>
 
 #include <cerrno>
-#include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "base/status_macros.h"
@@ -117,17 +117,18 @@ absl::StatusOr<Catalogue> LoadCatalogue(const std::string& path,
   errno = 0;
   GzHandle file(gzopen(path.c_str(), "rb"));  // reads plain files as they are
   if (file == nullptr) {
-    return absl::NotFoundError(
-        fmt::format("{}: cannot open: {}", path,
-                    errno ? std::strerror(errno) : "no memory"));
+    return absl::NotFoundError(fmt::format(
+        "{}: cannot open: {}", path,
+        errno ? std::generic_category().message(errno) : "no memory"));
   }
   Catalogue catalogue;
   for (uint64_t number = 1; limit == 0 || catalogue.size() < limit; ++number) {
-    absl::StatusOr<std::optional<std::string>> line = ReadLine(file.get());
-    if (!line.ok()) return AddPlace(path, number, line.status());
-    if (!line->has_value()) break;
-    if ((*line)->find_first_not_of(" \t") == std::string::npos) continue;
-    absl::StatusOr<BookRecord> book = ParseBook(**line);
+    absl::StatusOr<std::optional<std::string>> read = ReadLine(file.get());
+    if (!read.ok()) return AddPlace(path, number, read.status());
+    const std::optional<std::string>& line = *read;
+    if (!line.has_value()) break;
+    if (line->find_first_not_of(" \t") == std::string::npos) continue;
+    absl::StatusOr<BookRecord> book = ParseBook(*line);
     absl::Status status = book.ok() ? catalogue.Add(*book) : book.status();
     if (!status.ok()) return AddPlace(path, number, status);
   }

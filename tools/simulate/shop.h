@@ -13,7 +13,7 @@ namespace attune::simulate {
 /// One page of the shop, in the order in which it is shown.
 struct Page {
   static constexpr int kSlots = 8;
-  std::array<ItemIndex, kSlots> items;
+  std::array<ItemIndex, kSlots> items = {};
   int size = 0;  // fewer in a tiny shop
 
   std::span<const ItemIndex> shown() const {

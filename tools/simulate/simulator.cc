@@ -184,6 +184,7 @@ absl::StatusOr<SimulationReport> Simulator::Run(
     FormatEvents(catalogue, user, log.events, &text);
     ATTUNE_RETURN_IF_ERROR(events.Append(text));
     for (const simulate::Truth& row : log.truths) {
+      if (!truth.has_value()) break;
       ATTUNE_RETURN_IF_ERROR(truth->Append(
           fmt::format("{}\t{}\t{}\t{}\n", user, catalogue.item_id(row.item),
                       row.timestamp_s, row.rank)));

@@ -41,7 +41,7 @@ World::World(const Catalogue& catalogue, uint64_t seed)
   }
   season_phase_.resize(catalogue.tag_count());
   for (float& phase : season_phase_) phase = static_cast<float>(rng.Uniform());
-  age_effect_.resize(kAgeBands * catalogue.categories().size());
+  age_effect_.resize(size_t{kAgeBands} * catalogue.categories().size());
   for (float& effect : age_effect_) {
     effect = kAgeSpread * static_cast<float>(rng.Normal());
   }
