@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -51,6 +52,9 @@ struct EngineOptions {
 /// Per-call control that is no part of the request's meaning.
 struct CallOptions {
   CancelFlag cancelled;
+  /// When the request's budget began, for callers who have worked for it
+  /// before; nullopt: with the call.
+  std::optional<std::chrono::steady_clock::time_point> begin = std::nullopt;
 };
 
 /// Steps that a call took to meet its deadline, as bits (service_plan.h).

@@ -101,7 +101,7 @@ class EngineImpl final : public Engine {
 
   /// The budget of deadline_ms begins with the call, or where options say.
   absl::Status WithContext(
-      int64_t deadline_ms, CancelFlag cancelled,
+      int64_t deadline_ms, const CallOptions& options,
       absl::FunctionRef<absl::Status(ExecutionContext&)> body);
   absl::Status WithSession(ExecutionContext& context, ServedModel& served,
                            const Query& query, SessionFunction body);

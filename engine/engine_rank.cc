@@ -1,6 +1,5 @@
 // Answering requests.
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -11,6 +10,7 @@
 #include "engine/engine_impl.h"
 #include "engine/rank/diversity.h"
 #include "engine/rank/filters.h"
+#include "engine/rank/task_probabilities.h"
 #include "engine/rank/top_k.h"
 #include "engine/request_checks.h"
 #include "engine/retrieval_filter.h"
@@ -44,7 +44,7 @@ absl::StatusOr<v1::RankResponse> EngineImpl::Rank(
   v1::RankResponse response;
   const int64_t now_ms = Now(request.now_ms());
   absl::Status status = WithContext(
-      request.deadline_ms(), options.cancelled, [&](ExecutionContext& context) {
+      request.deadline_ms(), options, [&](ExecutionContext& context) {
         return RankInto(context, *served, request, now_ms, response);
       });
   stats_.RecordRequest(MonotonicNs() - start, response.candidates_scored(),
@@ -180,6 +180,7 @@ absl::Status EngineImpl::RankPrepared(ExecutionContext& context,
                    best.first(std::min<size_t>(best.size(), pool)));
   }
   best = best.first(std::min<size_t>(best.size(), wanted));
+  const TaskProbabilities probabilities(scores.logits, kept);
   for (size_t i = 0; i < best.size(); ++i) {
     v1::RankedItem& item = *response.add_items();
     const int32_t c = best[i];
@@ -187,9 +188,8 @@ absl::Status EngineImpl::RankPrepared(ExecutionContext& context,
     item.set_score(scores.score[c]);
     item.set_rank(static_cast<uint32_t>(i + 1));
     for (int64_t t = 0; t < scores.logits.rows(); ++t) {
-      const double logit = scores.logits(t, c);
-      item.add_task_logits(logit);
-      item.add_task_probabilities(1.0 / (1.0 + std::exp(-logit)));
+      item.add_task_logits(scores.logits(t, c));
+      item.add_task_probabilities(probabilities.Of(t, c));
     }
   }
   for (const std::string& task : served.model().config().tasks) {
@@ -248,6 +248,8 @@ absl::Status EngineImpl::RankIds(
   const int64_t start = MonotonicNs();
   RefreshIfDue();
   ATTUNE_ASSIGN_OR_RETURN(auto served, models_->Get(options.model));
+  if (options.degraded != nullptr) *options.degraded = 0;
+  if (candidate_ids.empty()) return absl::OkStatus();
   Query query;
   query.user_id = user_id;
   query.ids = candidate_ids;
@@ -257,7 +259,8 @@ absl::Status EngineImpl::RankIds(
   bool warm = false;
   uint32_t degraded = 0;
   absl::Status status = WithContext(
-      options.deadline_ms, options.cancelled, [&](ExecutionContext& context) {
+      options.deadline_ms, {.cancelled = options.cancelled},
+      [&](ExecutionContext& context) {
         return WithSession(
             context, *served, query, [&](Prepared& user) -> absl::Status {
               warm = user.session.reused_rows > 0;

@@ -32,14 +32,15 @@ v1::History Newest(const v1::History& history, int64_t events) {
 }  // namespace
 
 absl::Status EngineImpl::WithContext(
-    int64_t deadline_ms, CancelFlag cancelled,
+    int64_t deadline_ms, const CallOptions& options,
     absl::FunctionRef<absl::Status(ExecutionContext&)> body) {
   ContextPool::Lease context(contexts_);
-  context->cancelled = cancelled;
-  context->deadline =
-      deadline_ms > 0 && deadline_ms < kNoDeadlineMs
-          ? steady_clock::now() + std::chrono::milliseconds(deadline_ms)
-          : steady_clock::time_point::max();
+  context->cancelled = options.cancelled;
+  context->deadline = steady_clock::time_point::max();
+  if (deadline_ms > 0 && deadline_ms < kNoDeadlineMs) {
+    context->deadline = options.begin.value_or(steady_clock::now()) +
+                        std::chrono::milliseconds(deadline_ms);
+  }
   absl::Status status;
   RunSerial([&] { status = body(*context); });
   return status;
@@ -153,6 +154,7 @@ absl::Status EngineImpl::GatherCandidates(ExecutionContext& context,
                                           ItemResolver& resolver,
                                           Candidates& candidates) {
   const int64_t start_ns = MonotonicNs();
+  ATTUNE_RETURN_IF_ERROR(context.CheckProgress());
   std::vector<std::string_view>& ids = candidates.ids;
   ids.assign(query.ids.begin(), query.ids.end());
   const size_t stored = ids.size();

@@ -10,6 +10,7 @@
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "engine/catalogue_embedder.h"
+#include "engine/io/excerpt.h"
 #include "engine/io/file_descriptor.h"
 #include "engine/io/model_directory.h"
 
@@ -173,8 +174,9 @@ absl::StatusOr<std::shared_ptr<ServedModel>> ModelRegistry::Get(
       version.find_first_not_of("0123456789abcdef") == std::string_view::npos;
   std::error_code error;
   if (!plain || !std::filesystem::exists(DirectoryOf(version), error)) {
-    return absl::NotFoundError(StrCat(
-        "no model \"", version, "\" in database \"", database_.path(), "\""));
+    return absl::NotFoundError(StrCat("no model ", Excerpt(version),
+                                      " in database \"", database_.path(),
+                                      "\""));
   }
   ATTUNE_ASSIGN_OR_RETURN(auto served, Load(DirectoryOf(version)));
   {

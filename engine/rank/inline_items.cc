@@ -1,11 +1,19 @@
 #include "engine/rank/inline_items.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "base/status_macros.h"
 #include "features/hash.h"
 
 namespace attune {
+namespace {
+
+/// Records that are embedded between two looks at the clock: some two
+/// milliseconds. An item's vector is the same in any company.
+constexpr size_t kChunk = 64;
+
+}  // namespace
 
 std::shared_ptr<const ModelItem> MakeUnknownItem(const Model& model,
                                                  std::string_view item_id) {
@@ -25,9 +33,15 @@ absl::StatusOr<std::unique_ptr<InlineItems>> InlineItems::Create(
   std::vector<const v1::Item*> records;
   for (const v1::Item& item : request.history_items()) records.push_back(&item);
   for (const v1::Item& item : request.candidates()) records.push_back(&item);
-  ATTUNE_ASSIGN_OR_RETURN(auto encoded, model.EncodeItems(context, records));
-  for (size_t i = 0; i < records.size(); ++i) {
-    inline_items->items_[records[i]->item_id()] = encoded[i];
+  for (size_t begin = 0; begin < records.size(); begin += kChunk) {
+    ATTUNE_RETURN_IF_ERROR(context.CheckProgress());
+    const auto chunk = std::span(records).subspan(
+        begin, std::min(kChunk, records.size() - begin));
+    ATTUNE_ASSIGN_OR_RETURN(const auto encoded,
+                            model.EncodeItems(context, chunk));
+    for (size_t i = 0; i < chunk.size(); ++i) {
+      inline_items->items_[chunk[i]->item_id()] = encoded[i];
+    }
   }
   return inline_items;
 }

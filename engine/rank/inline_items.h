@@ -21,6 +21,7 @@ std::shared_ptr<const ModelItem> MakeUnknownItem(const Model& model,
 /// unknown where it is null. Encoded once per request, never stored.
 class InlineItems final : public ItemResolver {
  public:
+  /// Encodes them in parts: Cancelled or DeadlineExceeded by the context.
   static absl::StatusOr<std::unique_ptr<InlineItems>> Create(
       const Model& model, ExecutionContext& context,
       const v1::RankRequest& request, ItemResolver* fallback = nullptr);

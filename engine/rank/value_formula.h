@@ -18,7 +18,10 @@ namespace attune {
 ///   numbers  := 2, .5, 1e-3
 ///   names    := click or p_click: the task's probability, sigmoid(logit);
 ///               logit_click: its logit; "add-to-cart": a name that is not made
-///               of letters, digits and _ stands in double quotes
+///               of letters, digits and _ stands in double quotes. p_next is
+///               sigmoid(logit_next), too, which is no probability: that would
+///               need the other candidates (task_probabilities.h), and a value
+///               must not depend on them. Take logit_next.
 ///   functions:= min(a, b, …), max(a, b, …), pow(a, b), log, exp, sqrt, sigmoid
 ///
 /// Example: p_click * (1 + 4 * p_buy) ^ 0.5.

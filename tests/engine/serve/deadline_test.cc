@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <map>
 #include <thread>
 
@@ -147,6 +149,55 @@ TEST_F(DeadlineTest, IdsAreToldByBits) {
   options.deadline_ms = kBudgetMs;
   ASSERT_TRUE(engine->RankIds("user1", views, scores, options).ok());
   EXPECT_EQ(degraded, kDegradedHistory);
+}
+
+/// A request of 20,000 inline candidates, each to be embedded.
+v1::RankRequest InlineCandidates() {
+  v1::RankRequest request;
+  request.set_now_ms(TrainedShop::kNowMs);
+  request.set_k(1);
+  for (int i = 0; i < 20'000; ++i) {
+    v1::Item* item = request.add_candidates();
+    item->set_item_id(std::to_string(i));
+    item->set_title("river and boat and reed and fish");
+  }
+  return request;
+}
+
+// Embedding takes some 400 ms; both are looked at meanwhile.
+TEST_F(DeadlineTest, InlineCandidatesAreNotEmbeddedPastTheDeadline) {
+  const auto engine = OpenWith({});
+  ASSERT_NE(engine, nullptr);
+  v1::RankRequest request = InlineCandidates();
+  const auto whole_begin = std::chrono::steady_clock::now();
+  ASSERT_TRUE(engine->Rank(request).ok());
+  const auto whole = std::chrono::steady_clock::now() - whole_begin;
+  request.set_deadline_ms(1);
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(engine->Rank(request).status().code(),
+            absl::StatusCode::kDeadlineExceeded);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, whole / 4);
+
+  request.set_deadline_ms(0);
+  const std::atomic<bool> stop = true;
+  const auto cancelled = std::chrono::steady_clock::now();
+  EXPECT_EQ(engine->Rank(request, {.cancelled = &stop}).status().code(),
+            absl::StatusCode::kCancelled);
+  EXPECT_LT(std::chrono::steady_clock::now() - cancelled, whole / 4);
+}
+
+// What the caller did for the request before counts.
+TEST_F(DeadlineTest, ABudgetBeginsWhereTheCallerSays) {
+  const auto engine = OpenWith({});
+  ASSERT_NE(engine, nullptr);
+  v1::RankRequest request = All("user1");
+  request.set_deadline_ms(kBudgetMs);
+  EXPECT_TRUE(engine->Rank(request).ok());
+  CallOptions options;
+  options.begin =
+      std::chrono::steady_clock::now() - std::chrono::milliseconds(kBudgetMs);
+  EXPECT_EQ(engine->Rank(request, options).status().code(),
+            absl::StatusCode::kDeadlineExceeded);
 }
 
 TEST_F(DeadlineTest, MeasuredCostsLetAnAmpleDeadlineBe) {

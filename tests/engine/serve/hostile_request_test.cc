@@ -81,6 +81,51 @@ TEST_F(HostileRequestTest, WhatIsRefusedIsNamed) {
               HasSubstr("100006"));
 }
 
+// Stored numbers are checked when they are written; inline ones here.
+TEST_F(HostileRequestTest, InlineNumbersMustBeFinite) {
+  const auto price = [](v1::Item* item, double value) {
+    item->set_item_id("shirt\n");
+    v1::Feature* feature = item->add_features();
+    feature->set_name("price");
+    feature->mutable_value()->set_number(value);
+  };
+  EXPECT_EQ(
+      Refused([&](auto& r) {
+        r.add_candidates()->set_item_id("first");
+        price(r.add_candidates(), NAN);
+      }),
+      "field \"candidates\": item 1 (\"shirt\\x0a\"): feature \"price\" is "
+      "nan, must be a finite number");
+  EXPECT_THAT(Refused([&](auto& r) { price(r.add_history_items(), INFINITY); }),
+              HasSubstr("field \"history_items\": item 0"));
+  EXPECT_THAT(Refused([](auto& r) {
+                v1::Feature* age = r.mutable_inline_user()->add_features();
+                age->set_name("age");
+                age->mutable_value()->set_number(-INFINITY);
+              }),
+              HasSubstr("field \"inline_user\": feature \"age\" is -inf"));
+}
+
+TEST_F(HostileRequestTest, AnUnknownModelIsQuoted) {
+  v1::RankRequest request = Request("user1", 0, 5);
+  request.set_model(std::string("v\0\x01\n", 4));
+  const absl::Status status = engine_->Rank(request).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("no model \"v\\x00\\x01\\x0a\" in database"));
+}
+
+TEST_F(HostileRequestTest, NoIdsAreAQuestionToo) {
+  uint32_t degraded = 99;
+  RankIdsOptions options;
+  options.degraded = &degraded;
+  EXPECT_TRUE(engine_->RankIds("user1", {}, {}, options).ok());
+  EXPECT_EQ(degraded, 0u);
+  options.model = "no such model";
+  EXPECT_EQ(engine_->RankIds("user1", {}, {}, options).code(),
+            absl::StatusCode::kNotFound);
+}
+
 TEST_F(HostileRequestTest, OddRequestsAreServed) {
   v1::RankRequest request = Request("user1", 0, 5);
   request.set_k(std::numeric_limits<uint32_t>::max());

@@ -128,6 +128,33 @@ TEST_F(RetrievalTest, SeenItemsAreCounted) {
             TrainedShop::kItems + 30u);
 }
 
+// "next" is a probability among the answer's candidates; the score is not.
+TEST_F(RetrievalTest, ProbabilitiesOfNextSumToOne) {
+  v1::RankRequest request = Request("user0", 0, 40);
+  request.set_without_state(true);
+  const v1::RankResponse wide = Rank(request);
+  std::map<std::string, const v1::RankedItem*> items;
+  double sum = 0;
+  for (const v1::RankedItem& item : wide.items()) {
+    items[item.item_id()] = &item;
+    sum += item.task_probabilities(0);
+  }
+  EXPECT_NEAR(sum, 1, 1e-9);
+  request.mutable_candidate_ids()->DeleteSubrange(10, 30);
+  request.mutable_policy()->add_exclude_ids(TrainedShop::ItemId(0));
+  const v1::RankResponse narrow = Rank(request);
+  ASSERT_EQ(narrow.items_size(), 9);
+  sum = 0;
+  for (const v1::RankedItem& item : narrow.items()) {
+    const v1::RankedItem& before = *items.at(item.item_id());
+    EXPECT_EQ(item.score(), before.score());
+    EXPECT_EQ(item.task_logits(0), before.task_logits(0));
+    EXPECT_GT(item.task_probabilities(0), before.task_probabilities(0));
+    sum += item.task_probabilities(0);
+  }
+  EXPECT_NEAR(sum, 1, 1e-9);
+}
+
 // Against the filter of given candidates, on random rows and policies.
 TEST(RetrievalFilterTest, JudgesAsTheCandidateFilter) {
   Rng rng(2);
