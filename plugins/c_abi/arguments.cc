@@ -1,7 +1,10 @@
 #include "plugins/c_abi/arguments.h"
 
+#include <simdjson.h>
+
 #include "absl/strings/str_cat.h"
 #include "base/cancel_flag.h"
+#include "base/status_macros.h"
 
 namespace attune {
 
@@ -16,6 +19,19 @@ absl::StatusOr<std::string_view> ReadString(const char* data, size_t length,
         name, ": ", length, " bytes, at most ", kMaxInputBytes, " are taken"));
   }
   return std::string_view(data, length);
+}
+
+bool IsUtf8(std::string_view text) {
+  return simdjson::validate_utf8(text.data(), text.size());
+}
+
+absl::StatusOr<std::string_view> ReadText(const char* data, size_t length,
+                                          absl::string_view name) {
+  ATTUNE_ASSIGN_OR_RETURN(const std::string_view text,
+                          ReadString(data, length, name));
+  if (IsUtf8(text)) return text;
+  return absl::InvalidArgumentError(
+      absl::StrCat(name, ": no UTF-8 in its ", length, " bytes"));
 }
 
 absl::Status CheckFlags(uint32_t flags, uint32_t known,

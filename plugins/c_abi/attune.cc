@@ -100,9 +100,9 @@ int attune_prefetch_user(attune_engine* engine, const char* user_id,
                          size_t model_length, attune_error* error) {
   return EngineEntry(engine, error, [&](Engine& open) -> absl::Status {
     ATTUNE_ASSIGN_OR_RETURN(const std::string_view user,
-                            ReadString(user_id, user_id_length, "user_id"));
+                            ReadText(user_id, user_id_length, "user_id"));
     ATTUNE_ASSIGN_OR_RETURN(const std::string_view version,
-                            ReadString(model, model_length, "model"));
+                            ReadText(model, model_length, "model"));
     return open.PrefetchUser(user, version);
   });
 }

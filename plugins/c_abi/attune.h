@@ -14,8 +14,9 @@
  *   A smaller size comes from an older caller: the missing fields count as
  *   zero. A larger one comes from a newer caller: the bytes that this library
  *   does not know must be zero, or the call is refused.
- * Strings. A pointer and a length in bytes, UTF-8; no NUL is needed or counted.
- *   NULL with length 0 is the empty string.
+ * Strings. A pointer and a length in bytes, UTF-8 (other bytes are refused,
+ *   but in paths); no NUL is needed or counted. NULL with length 0 is the empty
+ *   string.
  * Errors. Every function that can fail returns an attune_code (0 = ok) and
  *   takes an attune_error, which may be NULL. The message goes into the
  *   caller's buffer: always NUL-terminated if message_capacity > 0, cut at a
@@ -28,7 +29,8 @@
  *   NULL, garbage, or a handle after attune_close gives ATTUNE_INVALID_HANDLE.
  * Threads. Any function, any handle, any thread. Calls block; a rank call runs
  *   on its caller's thread (which needs 256 KiB of stack), waiting never spins.
- *   attune_close waits for the calls that run on its handle; later ones get
+ *   attune_close waits for the calls that run on its handle (reloads, and those
+ *   that wait for a retrieval index, it ends); later ones get
  *   ATTUNE_INVALID_HANDLE.
  * fork(). In a child of a process that had an engine open since its start or
  *   its last attune_shutdown, every function returns ATTUNE_FORKED and touches
@@ -183,16 +185,20 @@ typedef struct attune_call_options {
 
 /* attune.v1.RankRequest bytes in, attune.v1.RankResponse bytes out
  * (proto/attune.proto). Unknown users and items are served, not refused. At
- * most 64 MiB of request. `options` may be NULL. */
+ * most 64 MiB of request, whose deadline_ms begins with the call. `options` may
+ * be NULL. */
 ATTUNE_API int attune_rank(attune_engine *engine, const void *request,
                            size_t request_size,
                            const attune_call_options *options,
                            attune_buffer *response, attune_error *error);
 
-/* Many requests in one call: attune.v1.RankBatchRequest in,
+/* Many requests in one call, at most 10,000: attune.v1.RankBatchRequest in,
  * attune.v1.RankBatchResponse out. A request that fails has its code and
  * message in its result; the call then is ok all the same. A cancel fails the
- * requests that are not done yet, each with ATTUNE_CANCELLED. */
+ * requests that are not done yet, each with ATTUNE_CANCELLED. The answers have
+ * at most 64 MiB together: from the first that would pass that on, results are
+ * ATTUNE_RESOURCE_EXHAUSTED. A request's deadline_ms begins when it is its
+ * turn. */
 ATTUNE_API int attune_rank_batch(attune_engine *engine, const void *request,
                                  size_t request_size,
                                  const attune_call_options *options,
@@ -226,7 +232,8 @@ typedef struct attune_rank_ids_options {
 /* Scores `count` candidates for a user without protobuf: scores[i] belongs to
  * ids[i] (id_lengths[i] bytes) and equals the `score` that attune_rank gives;
  * NaN where the item is not available. `scores` has room for `count` floats;
- * its content is unspecified after an error. At most 100,000 candidates.
+ * its content is unspecified after an error. At most 100,000 candidates; with 0
+ * the arguments and the model's name are checked all the same.
  * `options` may be NULL. */
 ATTUNE_API int attune_rank_ids(attune_engine *engine, const char *user_id,
                                size_t user_id_length, const char *const *ids,

@@ -11,14 +11,16 @@
 namespace attune {
 
 /// The caller's bytes as a `Message`, whose shape is `type`. InvalidArgument
-/// says what is wrong and where (see CheckWire, kMaxInputBytes).
+/// says what is wrong and where (see CheckWire, kMaxInputBytes); Cancelled when
+/// the flag is set meanwhile.
 template <typename Message>
 absl::StatusOr<Message> ParseMessage(const void* data, size_t size,
-                                     const WireMessage& type) {
+                                     const WireMessage& type,
+                                     CancelFlag cancelled = {}) {
   ATTUNE_ASSIGN_OR_RETURN(
       const std::string_view bytes,
       ReadString(static_cast<const char*>(data), size, type.name));
-  ATTUNE_RETURN_IF_ERROR(CheckWire(bytes, type));
+  ATTUNE_RETURN_IF_ERROR(CheckWire(bytes, type, cancelled));
   Message message;
   if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return absl::InvalidArgumentError(

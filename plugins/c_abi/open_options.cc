@@ -1,5 +1,7 @@
 #include "plugins/c_abi/open_options.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -20,21 +22,24 @@ constexpr absl::string_view kKeys =
     "database, mode, model, threads, memory_limit_mb, precision, backend, "
     "create, publish_items_per_second";
 
-absl::Status Wrong(absl::string_view key, absl::string_view expected,
-                   const Json& value) {
-  // dump() recurses, and the nesting is the caller's choice.
-  std::string shown = value.type_name();
-  if (value.is_primitive()) {
-    std::string text =
-        value.dump(-1, ' ', false, Json::error_handler_t::replace);
-    if (text.size() <= 100) shown = std::move(text);
-  }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "options: \"", key, "\" must be ", expected, ", not ", shown));
+/// A value for a message: as JSON, so that nothing in it is raw; what it is, if
+/// that is long or no scalar (dump() recurses, and the nesting is the
+/// caller's).
+std::string Shown(const Json& value) {
+  if (!value.is_primitive()) return value.type_name();
+  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (text.size() <= 100) return text;
+  return absl::StrCat(value.type_name(), " of ", text.size(), " bytes");
 }
 
-absl::Status ReadText(absl::string_view key, const Json& value,
-                      std::string* out) {
+absl::Status Wrong(absl::string_view key, absl::string_view expected,
+                   const Json& value) {
+  return absl::InvalidArgumentError(absl::StrCat(
+      "options: \"", key, "\" must be ", expected, ", not ", Shown(value)));
+}
+
+absl::Status ReadTextOption(absl::string_view key, const Json& value,
+                            std::string* out) {
   if (!value.is_string()) return Wrong(key, "a string", value);
   *out = value.get<std::string>();
   if (out->find('\0') != std::string::npos) {
@@ -62,10 +67,21 @@ absl::Status ReadKey(const std::string& key, const Json& value,
                      EngineOptions* options) {
   int64_t number = 0;
   if (key == "database") {
-    return ReadText(key, value, &options->database_path);
+    return ReadTextOption(key, value, &options->database_path);
   }
-  if (key == "model") return ReadText(key, value, &options->model_directory);
-  if (key == "backend") return ReadText(key, value, &options->backend);
+  if (key == "model") {
+    return ReadTextOption(key, value, &options->model_directory);
+  }
+  if (key == "backend") {
+    if (value == "cuda") {
+      return Wrong(key, "\"onednn\" or \"reference\" (there is no CUDA here)",
+                   value);
+    }
+    if (value != "onednn" && value != "reference" && value != "") {
+      return Wrong(key, "\"onednn\" or \"reference\"", value);
+    }
+    return ReadTextOption(key, value, &options->backend);
+  }
   if (key == "mode") {
     if (value == "owner") {
       options->mode = EngineOptions::Mode::kOwner;
@@ -80,7 +96,7 @@ absl::Status ReadKey(const std::string& key, const Json& value,
     if (value != "f32" && value != "bf16" && value != "") {
       return Wrong(key, "\"f32\" or \"bf16\"", value);
     }
-    return ReadText(key, value, &options->precision);
+    return ReadTextOption(key, value, &options->precision);
   }
   if (key == "threads") {
     ATTUNE_RETURN_IF_ERROR(ReadInteger(key, value, 1, 1024, &number));
@@ -102,18 +118,31 @@ absl::Status ReadKey(const std::string& key, const Json& value,
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("options: unknown key \"", key, "\"; known are ", kKeys));
+      absl::StrCat("options: unknown key ", Shown(key), "; known are ", kKeys));
+}
+
+/// "line 1, column 7" of a byte, counted from 1.
+std::string PlaceOf(size_t byte, std::string_view text) {
+  const std::string_view before =
+      text.substr(0, std::min(byte > 0 ? byte - 1 : 0, text.size()));
+  const size_t line = before.rfind('\n');
+  const size_t column =
+      before.size() - (line == std::string_view::npos ? 0 : line + 1);
+  return absl::StrCat(
+      "line ", 1 + std::count(before.begin(), before.end(), '\n'), ", column ",
+      1 + column, byte > text.size() ? ", where it ends" : "");
 }
 
 /// The text as one JSON object; repeated keys, which nlohmann::json would let
 /// the last one win, are errors.
 absl::StatusOr<Json> ParseObject(std::string_view text) {
   std::set<std::string> seen;
-  std::string repeated;
+  std::string repeated, last;
   const auto note_keys = [&](int depth, Json::parse_event_t event, Json& key) {
     if (event == Json::parse_event_t::key && depth == 1) {
       const std::string name = key.get<std::string>();
       if (!seen.insert(name).second && repeated.empty()) repeated = name;
+      last = name;
     }
     return true;
   };
@@ -125,12 +154,17 @@ absl::StatusOr<Json> ParseObject(std::string_view text) {
     }
     if (!repeated.empty()) {
       return absl::InvalidArgumentError(
-          absl::StrCat("options: key \"", repeated, "\" is given twice"));
+          absl::StrCat("options: key ", Shown(repeated), " is given twice"));
     }
     return object;
-  } catch (const Json::exception& failure) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("options: no JSON: ", failure.what()));
+  } catch (const Json::parse_error& failure) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "options: no valid JSON at ", PlaceOf(failure.byte, text),
+        last.empty() ? "" : absl::StrCat(", behind key ", Shown(last))));
+  } catch (const Json::exception&) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "options: ", last.empty() ? "" : absl::StrCat(Shown(last), ": "),
+        "a number that is out of range"));
   }
 }
 

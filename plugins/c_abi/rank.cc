@@ -1,8 +1,7 @@
 // Ranking: see attune.h for what each function promises.
-#include <span>
+#include <chrono>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +10,7 @@
 #include "plugins/c_abi/attune.h"
 #include "plugins/c_abi/entry.h"
 #include "plugins/c_abi/message.h"
+#include "plugins/c_abi/rank_batch.h"
 #include "plugins/c_abi/result_buffer.h"
 #include "plugins/c_abi/struct_size.h"
 
@@ -27,38 +27,6 @@ absl::StatusOr<attune_call_options> ReadCallOptions(
   return options;
 }
 
-absl::StatusOr<v1::RankResponse> RankOne(Engine& engine,
-                                         const v1::RankRequest& request,
-                                         const volatile int32_t* cancel) {
-  ATTUNE_RETURN_IF_ERROR(CheckCancelFlag(cancel));
-  CallOptions options;
-  options.cancelled = CancelFlag::OfWord(cancel);
-  return engine.Rank(request, options);
-}
-
-v1::RankBatchResponse RankMany(Engine& engine,
-                               const v1::RankBatchRequest& batch,
-                               const volatile int32_t* cancel) {
-  CallOptions options;
-  options.cancelled = CancelFlag::OfWord(cancel);
-  auto responses =
-      engine.RankMany(std::span(batch.requests().data(),
-                                static_cast<size_t>(batch.requests_size())),
-                      options);
-  v1::RankBatchResponse answer;
-  answer.mutable_results()->Reserve(batch.requests_size());
-  for (absl::StatusOr<v1::RankResponse>& response : responses) {
-    v1::RankResult* result = answer.add_results();
-    if (response.ok()) {
-      *result->mutable_response() = *std::move(response);
-    } else {
-      result->set_code(static_cast<int>(response.status().code()));
-      result->set_message(std::string(response.status().message()));
-    }
-  }
-  return answer;
-}
-
 absl::StatusOr<RankIdsOptions> ReadRankIdsOptions(
     const attune_rank_ids_options* theirs) {
   attune_rank_ids_options given;
@@ -73,7 +41,7 @@ absl::StatusOr<RankIdsOptions> ReadRankIdsOptions(
   }
   RankIdsOptions options;
   ATTUNE_ASSIGN_OR_RETURN(options.model,
-                          ReadString(given.model, given.model_length, "model"));
+                          ReadText(given.model, given.model_length, "model"));
   ATTUNE_RETURN_IF_ERROR(CheckCancelFlag(given.cancel));
   options.now_ms = given.now_ms;
   options.deadline_ms = given.deadline_ms;
@@ -105,6 +73,10 @@ absl::StatusOr<std::vector<std::string_view>> ReadIds(const char* const* ids,
           id_lengths[i], ", sum ", total, ", limit ", kMaxInputBytes));
     }
     views[i] = std::string_view(ids[i], id_lengths[i]);
+    if (!IsUtf8(views[i])) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "ids[", i, "]: no UTF-8 in its ", id_lengths[i], " bytes"));
+    }
   }
   return views;
 }
@@ -119,15 +91,21 @@ extern "C" {
 int attune_rank(attune_engine* engine, const void* request, size_t request_size,
                 const attune_call_options* options, attune_buffer* response,
                 attune_error* error) {
+  const auto begin = std::chrono::steady_clock::now();
   return EngineEntry(engine, error, [&](Engine& open) -> absl::Status {
     ATTUNE_RETURN_IF_ERROR(CheckResultBuffer(response, "response"));
     ATTUNE_ASSIGN_OR_RETURN(const attune_call_options call,
                             ReadCallOptions(options));
+    CallOptions settings;
+    settings.begin = begin;
+    settings.cancelled = CancelFlag::OfWord(call.cancel);
     ATTUNE_ASSIGN_OR_RETURN(
         const auto message,
-        ParseMessage<v1::RankRequest>(request, request_size, kRankRequestWire));
+        ParseMessage<v1::RankRequest>(request, request_size, kRankRequestWire,
+                                      settings.cancelled));
+    ATTUNE_RETURN_IF_ERROR(CheckCancelFlag(call.cancel));
     ATTUNE_ASSIGN_OR_RETURN(const v1::RankResponse answer,
-                            RankOne(open, message, call.cancel));
+                            open.Rank(message, settings));
     return FillBuffer(answer, response);
   });
 }
@@ -139,10 +117,14 @@ int attune_rank_batch(attune_engine* engine, const void* request,
     ATTUNE_RETURN_IF_ERROR(CheckResultBuffer(response, "response"));
     ATTUNE_ASSIGN_OR_RETURN(const attune_call_options call,
                             ReadCallOptions(options));
-    ATTUNE_ASSIGN_OR_RETURN(const auto message,
-                            ParseMessage<v1::RankBatchRequest>(
-                                request, request_size, kRankBatchRequestWire));
-    return FillBuffer(RankMany(open, message, call.cancel), response);
+    const CancelFlag cancelled = CancelFlag::OfWord(call.cancel);
+    ATTUNE_ASSIGN_OR_RETURN(
+        const auto message,
+        ParseMessage<v1::RankBatchRequest>(request, request_size,
+                                           kRankBatchRequestWire, cancelled));
+    ATTUNE_ASSIGN_OR_RETURN(const std::string answer,
+                            RankBatch(open, message, cancelled));
+    return FillBuffer(answer, response);
   });
 }
 
@@ -153,15 +135,15 @@ int attune_rank_ids(attune_engine* engine, const char* user_id,
                     attune_error* error) {
   return EngineEntry(engine, error, [&](Engine& open) -> absl::Status {
     ATTUNE_ASSIGN_OR_RETURN(const std::string_view user,
-                            ReadString(user_id, user_id_length, "user_id"));
+                            ReadText(user_id, user_id_length, "user_id"));
     ATTUNE_ASSIGN_OR_RETURN(const auto views, ReadIds(ids, id_lengths, count));
     ATTUNE_ASSIGN_OR_RETURN(const RankIdsOptions call,
                             ReadRankIdsOptions(options));
+    if (call.degraded != nullptr) *call.degraded = 0;
     if (count > 0 && scores == nullptr) {
       return absl::InvalidArgumentError(
           absl::StrCat("scores is NULL, count is ", count));
     }
-    if (count == 0) return absl::OkStatus();
     return open.RankIds(user, views, {scores, count}, call);
   });
 }

@@ -46,12 +46,20 @@ class Registry::Use {
     if (registry_ == nullptr) return;
     std::lock_guard<std::mutex> lock(registry_->use_mutex_);
     --registry_->engines_in_use_;
+    // A failed attempt to open, and nothing before it: nothing was used.
+    if (registry_->engines_in_use_ == 0 && !registry_->opened_) {
+      registry_->user_process_.store(0, std::memory_order_release);
+    }
   }
   Use(const Use&) = delete;
   Use& operator=(const Use&) = delete;
 
-  /// The use goes on after this object's end.
-  void Keep() { registry_ = nullptr; }
+  /// The engine is open: the use goes on after this object's end.
+  void Keep() {
+    std::lock_guard<std::mutex> lock(registry_->use_mutex_);
+    registry_->opened_ = true;
+    registry_ = nullptr;
+  }
 
  private:
   Registry* registry_;
@@ -100,6 +108,7 @@ absl::Status Registry::Shutdown() {
         engines_in_use_, " engine(s) open; close them before a shutdown"));
   }
   user_process_.store(0, std::memory_order_release);
+  opened_ = false;
   return absl::OkStatus();
 }
 

@@ -55,6 +55,7 @@ class Registry {
 
   std::mutex use_mutex_;
   int engines_in_use_ = 0;
+  bool opened_ = false;  // an engine was open since the last Shutdown()
 
   std::shared_mutex handles_mutex_;
   uintptr_t next_handle_;

@@ -1,7 +1,5 @@
 #include "plugins/c_abi/wire_check.h"
 
-#include <simdjson.h>
-
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -9,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "plugins/c_abi/arguments.h"
 
 namespace attune {
 namespace {
@@ -22,21 +21,26 @@ enum WireType : uint32_t {
   kFixed32 = 5,
 };
 
-constexpr int kMaxGroupDepth = 64;      // protobuf's limit is 100
-constexpr size_t kMaxFields = 16;       // of one WireMessage
-constexpr size_t kParsedMessage = 192;  // sizeof(v1::RankRequest) is less
-constexpr size_t kParsedString = 48;    // std::string, pointer, malloc's own
+constexpr size_t kFieldsPerLook = 4096;  // at the cancel flag
+constexpr int kMaxGroupDepth = 64;       // protobuf's limit is 100
+constexpr size_t kMaxFields = 16;        // of one WireMessage
+constexpr size_t kParsedMessage = 192;   // sizeof(v1::RankRequest) is less
+constexpr size_t kParsedString = 48;     // std::string, pointer, malloc's own
 
 /// Walks the bytes of one top-level message.
 class WireChecker {
  public:
-  explicit WireChecker(std::string_view bytes) : bytes_(bytes) {}
+  WireChecker(std::string_view bytes, CancelFlag cancelled)
+      : bytes_(bytes), cancelled_(cancelled) {}
 
   /// Checks [at_, end) as fields of `type`.
   absl::Status CheckMessage(const WireMessage& type, size_t end) {
     std::array<uint32_t, kMaxFields> seen{};
     ATTUNE_RETURN_IF_ERROR(Charge(kParsedMessage));
     while (at_ < end) {
+      if (++fields_ % kFieldsPerLook == 0 && cancelled_.IsSet()) {
+        return absl::CancelledError("request cancelled by the caller");
+      }
       uint32_t number, wire;
       ATTUNE_RETURN_IF_ERROR(ReadTag(end, &number, &wire));
       if (wire != kLengthDelimited) {
@@ -74,6 +78,7 @@ class WireChecker {
   /// Puts the field's name before what was wrong in it.
   static absl::Status InField(const WireField& field, uint32_t index,
                               const absl::Status& status) {
+    if (absl::IsCancelled(status)) return status;
     return absl::InvalidArgumentError(absl::StrCat(
         ".", field.name, field.repeated ? absl::StrCat("[", index, "]") : "",
         status.message()));
@@ -173,7 +178,7 @@ class WireChecker {
 
   absl::Status CheckText(size_t length) {
     ATTUNE_RETURN_IF_ERROR(Charge(kParsedString + length));
-    if (!simdjson::validate_utf8(bytes_.data() + at_, length)) {
+    if (!IsUtf8(bytes_.substr(at_, length))) {
       return absl::InvalidArgumentError(
           absl::StrCat(": no UTF-8 in the ", length, " bytes at ", at_));
     }
@@ -182,6 +187,8 @@ class WireChecker {
   }
 
   const std::string_view bytes_;
+  const CancelFlag cancelled_;
+  size_t fields_ = 0;
   size_t at_ = 0;
   size_t parsed_bytes_ = 0;
   int group_depth_ = 0;
@@ -189,9 +196,11 @@ class WireChecker {
 
 }  // namespace
 
-absl::Status CheckWire(std::string_view bytes, const WireMessage& type) {
-  absl::Status status = WireChecker(bytes).CheckMessage(type, bytes.size());
-  if (status.ok()) return status;
+absl::Status CheckWire(std::string_view bytes, const WireMessage& type,
+                       CancelFlag cancelled) {
+  absl::Status status =
+      WireChecker(bytes, cancelled).CheckMessage(type, bytes.size());
+  if (status.ok() || absl::IsCancelled(status)) return status;
   return absl::InvalidArgumentError(absl::StrCat(type.name, status.message()));
 }
 

@@ -80,7 +80,7 @@ int attune_delete_item(attune_engine* engine, const char* item_id,
                        size_t item_id_length, attune_error* error) {
   return EngineEntry(engine, error, [&](Engine& open) -> absl::Status {
     ATTUNE_ASSIGN_OR_RETURN(const std::string_view item,
-                            ReadString(item_id, item_id_length, "item_id"));
+                            ReadText(item_id, item_id_length, "item_id"));
     return open.DeleteItem(item);
   });
 }
@@ -89,7 +89,7 @@ int attune_delete_user(attune_engine* engine, const char* user_id,
                        size_t user_id_length, attune_error* error) {
   return EngineEntry(engine, error, [&](Engine& open) -> absl::Status {
     ATTUNE_ASSIGN_OR_RETURN(const std::string_view user,
-                            ReadString(user_id, user_id_length, "user_id"));
+                            ReadText(user_id, user_id_length, "user_id"));
     return open.DeleteUser(user);
   });
 }
@@ -99,9 +99,9 @@ int attune_delete_user_events(attune_engine* engine, const char* user_id,
                               size_t item_id_length, attune_error* error) {
   return EngineEntry(engine, error, [&](Engine& open) -> absl::Status {
     ATTUNE_ASSIGN_OR_RETURN(const std::string_view user,
-                            ReadString(user_id, user_id_length, "user_id"));
+                            ReadText(user_id, user_id_length, "user_id"));
     ATTUNE_ASSIGN_OR_RETURN(const std::string_view item,
-                            ReadString(item_id, item_id_length, "item_id"));
+                            ReadText(item_id, item_id_length, "item_id"));
     return open.DeleteUserEvents(user, item);
   });
 }

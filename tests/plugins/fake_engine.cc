@@ -53,6 +53,7 @@ class FakeEngine : public Engine {
     }
     response.set_request_id(request.request_id());
     response.set_model("fake");
+    if (Behaviour().answer) Behaviour().answer(request, &response);
     return response;
   }
 

@@ -17,6 +17,8 @@ struct FakeBehaviour {
   std::function<absl::Status(const EngineOptions&)> open;
   std::function<absl::Status(const v1::RankRequest&, const CallOptions&)> rank;
   std::function<absl::Status(std::string_view, const RankIdsOptions&)> rank_ids;
+  /// Changes what Rank answers.
+  std::function<void(const v1::RankRequest&, v1::RankResponse*)> answer;
   /// Every other method, with its name: "PutItems", "ReloadModel", …
   std::function<absl::Status(std::string_view)> other;
   std::function<void()> destroy;

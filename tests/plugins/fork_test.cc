@@ -118,5 +118,35 @@ TEST_F(ForkTest, ChildOfAnUnusedLibraryOpens) {
             0);
 }
 
+// What failed to open was not used: a child may.
+TEST_F(ForkTest, AFailedOpenDoesNotBindTheLibraryToTheProcess) {
+  ASSERT_EQ(attune_close(engine_, nullptr), 0);
+  engine_ = nullptr;
+  ASSERT_EQ(attune_shutdown(nullptr), 0);
+  bool fails = true;
+  Behaviour().open = [&](const EngineOptions&) {
+    return fails ? absl::NotFoundError("no database") : absl::OkStatus();
+  };
+  const std::string json = R"({"database": "d"})";
+  const auto open_code = [&] {
+    attune_engine* engine = nullptr;
+    const int code =
+        attune_open(json.data(), json.size(), nullptr, &engine, nullptr);
+    return code == 0 ? attune_close(engine, nullptr) : code;
+  };
+  ASSERT_EQ(open_code(), ATTUNE_NOT_FOUND);
+  EXPECT_EQ(InChild([&] {
+              fails = false;
+              return open_code();
+            }),
+            0);
+  // Nor does it end the use of an engine that was open before.
+  fails = false;
+  ASSERT_EQ(open_code(), 0);
+  fails = true;
+  ASSERT_EQ(open_code(), ATTUNE_NOT_FOUND);
+  EXPECT_EQ(InChild(open_code), ATTUNE_FORKED);
+}
+
 }  // namespace
 }  // namespace attune

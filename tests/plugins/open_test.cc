@@ -84,6 +84,19 @@ TEST_F(OpenTest, BadOptionsAreNamed) {
   EXPECT_THAT(Refused(R"({"database": "a\u0000b"})"), HasSubstr("NUL"));
   EXPECT_THAT(Refused(R"({"database": "d", "mode": "boss"})"),
               HasSubstr("not \"boss\""));
+  EXPECT_EQ(Refused(R"({"database": "d", "threads": 1e999})"),
+            "options: \"threads\": a number that is out of range");
+  EXPECT_EQ(
+      Refused(R"({"database": "d", "threads": two})"),
+      "options: no valid JSON at line 1, column 31, behind key \"threads\"");
+  EXPECT_EQ(
+      Refused(R"({"database": "d", "backend": "cuda"})"),
+      "options: \"backend\" must be \"onednn\" or \"reference\" (there is "
+      "no CUDA here), not \"cuda\"");
+  EXPECT_THAT(Refused(R"({"database": "d", "backend": "quantum"})"),
+              HasSubstr("\"backend\" must be"));
+  EXPECT_THAT(Refused(R"({"database": "d", "a\u0000\nb": 1})"),
+              HasSubstr("unknown key \"a\\u0000\\nb\";"));
   EXPECT_THAT(Refused(R"({"database": "d", "threads": 0})"),
               HasSubstr("1 to 1024"));
   EXPECT_THAT(Refused(R"({"database": "d", "threads": 2.5})"),
@@ -103,17 +116,17 @@ TEST_F(OpenTest, BadOptionsAreNamed) {
 }
 
 TEST_F(OpenTest, BrokenJsonSaysWhere) {
-  EXPECT_THAT(Refused(""), HasSubstr("no JSON"));
+  EXPECT_THAT(Refused(""), HasSubstr("no valid JSON"));
   EXPECT_THAT(Refused("{\"database\": \"d\","), HasSubstr("line 1, column 18"));
-  EXPECT_THAT(Refused("{\"database\": \"d\"} x"), HasSubstr("no JSON"));
+  EXPECT_THAT(Refused("{\"database\": \"d\"} x"), HasSubstr("no valid JSON"));
   EXPECT_THAT(Refused("[\"database\"]"), HasSubstr("not array"));
-  EXPECT_THAT(Refused("{\"database\": \"\xff\"}"), HasSubstr("no JSON"));
+  EXPECT_THAT(Refused("{\"database\": \"\xff\"}"), HasSubstr("no valid JSON"));
   EXPECT_THAT(Refused(std::string(2 << 20, ' ')), HasSubstr("at most"));
 }
 
 TEST_F(OpenTest, DeepNestingIsAnErrorNotAnOverflow) {
   const std::string deep(400000, '[');
-  EXPECT_THAT(Refused("{\"database\": " + deep), HasSubstr("no JSON"));
+  EXPECT_THAT(Refused("{\"database\": " + deep), HasSubstr("no valid JSON"));
   EXPECT_THAT(
       Refused("{\"database\": " + deep + std::string(400000, ']') + "}"),
       HasSubstr("not array"));

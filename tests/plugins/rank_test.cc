@@ -214,6 +214,96 @@ TEST_F(RankTest, ABatchKeepsOrderAndFailsOneByOne) {
   EXPECT_EQ(response.results(3).code(), ATTUNE_CANCELLED);
 }
 
+TEST_F(RankTest, ABatchOfTooManyRequestsIsRefused) {
+  v1::RankBatchRequest batch;
+  for (int i = 0; i <= 10'000; ++i) batch.add_requests();
+  std::string bytes = batch.SerializeAsString();
+  BufferBox buffer;
+  EXPECT_EQ(attune_rank_batch(engine_, bytes.data(), bytes.size(), nullptr,
+                              buffer.get(), error_.get()),
+            ATTUNE_INVALID_ARGUMENT);
+  EXPECT_THAT(error_.message(),
+              HasSubstr("RankBatchRequest.requests: 10001 requests, at most "
+                        "10000"));
+  EXPECT_THAT(TakeCalls(), ElementsAre());
+  batch.mutable_requests()->RemoveLast();
+  bytes = batch.SerializeAsString();
+  EXPECT_EQ(attune_rank_batch(engine_, bytes.data(), bytes.size(), nullptr,
+                              buffer.get(), error_.get()),
+            0);
+  v1::RankBatchResponse response;
+  ASSERT_TRUE(response.ParseFromString(buffer.bytes()));
+  EXPECT_EQ(response.results_size(), 10'000);
+}
+
+// 300 answers of 1 MiB: the first 63 fit, and the engine is not asked for many
+// of the others.
+TEST_F(RankTest, ABatchsAnswersAreBounded) {
+  v1::RankBatchRequest batch;
+  for (int i = 0; i < 300; ++i) {
+    batch.add_requests()->set_request_id(std::string(200'000, 'r'));
+  }
+  int answered = 0;
+  Behaviour().answer = [&](const v1::RankRequest&, v1::RankResponse* response) {
+    ++answered;
+    response->set_model(std::string(size_t{850'000}, 'm'));
+  };
+  const std::string bytes = batch.SerializeAsString();
+  BufferBox buffer;
+  ASSERT_EQ(attune_rank_batch(engine_, bytes.data(), bytes.size(), nullptr,
+                              buffer.get(), error_.get()),
+            0)
+      << error_.message();
+  v1::RankBatchResponse response;
+  ASSERT_TRUE(response.ParseFromString(buffer.bytes()));
+  ASSERT_EQ(response.results_size(), 300);
+  int fit = 0;
+  while (response.results(fit).code() == 0) ++fit;
+  EXPECT_EQ(fit, 63);
+  for (int i = fit; i < 300; ++i) {
+    EXPECT_EQ(response.results(i).code(), ATTUNE_RESOURCE_EXHAUSTED);
+    EXPECT_THAT(response.results(i).message(), HasSubstr("64 MiB"));
+  }
+  EXPECT_LE(answered, fit + 100);
+}
+
+TEST_F(RankTest, TextThatIsNoUtf8IsRefusedEverywhere) {
+  float scores[2] = {};
+  EXPECT_EQ(RankIds({"a", "b\xff"}, {1, 2}, 2, scores),
+            ATTUNE_INVALID_ARGUMENT);
+  EXPECT_EQ(error_.message(), "ids[1]: no UTF-8 in its 2 bytes");
+  const char* bad = "\xC3(";
+  const char* id = "a";
+  const size_t length = 1;
+  EXPECT_EQ(attune_rank_ids(engine_, bad, 2, &id, &length, 1, scores, nullptr,
+                            error_.get()),
+            ATTUNE_INVALID_ARGUMENT);
+  EXPECT_THAT(error_.message(), HasSubstr("user_id: no UTF-8"));
+  EXPECT_EQ(attune_delete_item(engine_, bad, 2, nullptr),
+            ATTUNE_INVALID_ARGUMENT);
+  EXPECT_EQ(attune_delete_user(engine_, bad, 2, nullptr),
+            ATTUNE_INVALID_ARGUMENT);
+  EXPECT_EQ(attune_delete_user_events(engine_, "u", 1, bad, 2, nullptr),
+            ATTUNE_INVALID_ARGUMENT);
+  EXPECT_EQ(attune_prefetch_user(engine_, "u", 1, bad, 2, nullptr),
+            ATTUNE_INVALID_ARGUMENT);
+  EXPECT_THAT(TakeCalls(), ElementsAre());
+}
+
+TEST_F(RankTest, NoIdsReachTheEngineAndDegradedIsWritten) {
+  uint32_t degraded = 99;
+  attune_rank_ids_options options = {};
+  options.struct_size = sizeof(options);
+  options.degraded = &degraded;
+  Behaviour().rank_ids = [](std::string_view, const RankIdsOptions&) {
+    return absl::NotFoundError("no model x");
+  };
+  EXPECT_EQ(attune_rank_ids(engine_, "u", 1, nullptr, nullptr, 0, nullptr,
+                            &options, error_.get()),
+            ATTUNE_NOT_FOUND);
+  EXPECT_EQ(degraded, 0u);
+}
+
 TEST_F(RankTest, NothingThrownComesOut) {
   v1::RankResponse response;
   Behaviour().rank = [](const v1::RankRequest&,

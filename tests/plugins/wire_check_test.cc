@@ -48,6 +48,19 @@ TEST(WireCheckTest, BadTextIsNamedByItsPath) {
       << "an overlong NUL";
 }
 
+TEST(WireCheckTest, ASetFlagEndsIt) {
+  std::string bytes;
+  for (int i = 0; i < 10'000; ++i) bytes += Field(2, "id");
+  int32_t word = 1;
+  const CancelFlag cancelled = CancelFlag::OfWord(&word);
+  EXPECT_EQ(CheckWire(bytes, kRankRequestWire, cancelled).code(),
+            absl::StatusCode::kCancelled);
+  EXPECT_EQ(CheckWire(Field(1, bytes), kRankBatchRequestWire, cancelled).code(),
+            absl::StatusCode::kCancelled);
+  word = 0;
+  EXPECT_TRUE(CheckWire(bytes, kRankRequestWire, cancelled).ok());
+}
+
 TEST(WireCheckTest, BrokenBytesSayWhere) {
   EXPECT_EQ(Refusal("\x0a\x05xy", kRankRequestWire),
             "RankRequest: no protobuf at byte 1: a field of 5 bytes where 2 "
