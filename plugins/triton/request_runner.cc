@@ -59,7 +59,7 @@ void RequestRunner::Execute(
     if (workers_ != nullptr && count > 1) {
       workers_->Run(count, options_.parallel_requests - 1, one);
     }
-  } catch (const std::exception&) {
+  } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): see below
     // No memory to share the work: what is left is done here.
   }
   for (int64_t i = 0; i < count; ++i) {

@@ -155,8 +155,7 @@ absl::Status ResponseWriter::WriteTexts(OutputId id, int64_t rows,
     const uint32_t length = static_cast<uint32_t>(text.size());
     std::memcpy(out, &length, sizeof(length));
     out += sizeof(length);
-    if (length > 0) std::memcpy(out, text.data(), length);
-    out += length;
+    out = std::copy_n(text.data(), length, out);
   }
   return absl::OkStatus();
 }
