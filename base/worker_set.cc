@@ -69,7 +69,7 @@ void WorkerSet::Grow(int threads) {
     while (static_cast<int>(threads_.size()) < threads) {
       threads_.push_back(StartQuietThread([this] { Work(); }));
     }
-  } catch (const std::system_error&) {
+  } catch (const std::system_error&) {  // NOLINT(bugprone-empty-catch)
     // Fewer do the same work.
   }
 }

@@ -32,6 +32,7 @@ absl::StatusOr<Retrieved> SearchCatalogue(
   // A heap whose root is the worst of the best so far.
   std::vector<Found> best;
   best.reserve(std::min(count, view.rows));
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): written whole
   std::array<float, kRows> match;
   for (size_t b = 0; b < view.blocks.size(); ++b) {
     if (b % kBlocksPerLook == 0) {

@@ -34,7 +34,7 @@ class IndexBuilder {
  private:
   struct Task {
     std::shared_ptr<ServedModel> served;
-    bool fresh;
+    bool fresh = false;
   };
   void Run();
 

@@ -221,7 +221,7 @@ absl::Status ModelRegistry::RefreshCatalogues(bool changed, bool now) {
 }
 
 absl::Status ModelRegistry::PrepareCatalogue(
-    std::shared_ptr<ServedModel> served, PublishGate::Ticket ticket) {
+    const std::shared_ptr<ServedModel>& served, PublishGate::Ticket ticket) {
   const std::shared_ptr<ServedModel> before = current();
   if (before == nullptr || before->index().view() == nullptr ||
       served->index().view() != nullptr) {
@@ -233,7 +233,7 @@ absl::Status ModelRegistry::PrepareCatalogue(
   ExecutionContext context;
   while (true) {
     context.deadline = std::chrono::steady_clock::now() + kLook;
-    const absl::Status status = served->index().Wait(context, moment, false);
+    absl::Status status = served->index().Wait(context, moment, false);
     if (!absl::IsDeadlineExceeded(status)) return status;
     ATTUNE_RETURN_IF_ERROR(
         gate_.WaitUntil(ticket, std::chrono::steady_clock::time_point::min()));

@@ -88,7 +88,7 @@ class ModelRegistry {
   absl::Status Adopt(const std::string& directory);
   /// Where requests use the index of the model before, the next one's is built
   /// before they are switched over.
-  absl::Status PrepareCatalogue(std::shared_ptr<ServedModel> served,
+  absl::Status PrepareCatalogue(const std::shared_ptr<ServedModel>& served,
                                 PublishGate::Ticket ticket);
   absl::Status MakeCurrent(std::shared_ptr<ServedModel> served);
   /// Room for `bytes` more of models and indexes: models that requests named,

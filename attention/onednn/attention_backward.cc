@@ -243,7 +243,7 @@ void AttentionBackward(Workspace& workspace, const AttentionTask& task,
   };
   const int64_t width = task.heads * task.head_width;
   const int64_t positions = HWY_DYNAMIC_DISPATCH(PositionScratch)(task);
-  BackwardScratch scratch;
+  BackwardScratch scratch = {};
   scratch.queries = floats(width * kWidestTile);
   scratch.douts = floats(width * kWidestTile);
   scratch.dqueries = floats(width * kWidestTile);

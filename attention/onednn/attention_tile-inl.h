@@ -175,6 +175,8 @@ struct Tile {
   bool same_time;
   HWY_ALIGN int32_t visible[kTile];  // lanes beyond count repeat the last
 
+  // visible[] is written whole below.
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init)
   Tile(const AttentionTask& t, int64_t first)
       : task(&t),
         begin(first),

@@ -260,7 +260,7 @@ class Commands {
     std::ifstream file("/proc/self/status");
     std::string line;
     while (std::getline(file, line)) {
-      if (line.rfind("VmRSS:", 0) == 0) return std::stoll(line.substr(6));
+      if (line.starts_with("VmRSS:")) return std::stoll(line.substr(6));
     }
     return -1;
   }

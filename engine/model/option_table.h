@@ -69,7 +69,7 @@ class OptionTable {
   /// A string that is one of `choices`; any but an empty one where there are
   /// none.
   OptionTable& Text(const char* name, std::string Options::* member,
-                    std::vector<std::string> choices = {}) {
+                    const std::vector<std::string>& choices = {}) {
     return Add(name, member, choices.empty() ? "a text" : OneOf(choices),
                [choices](const Json& json, std::string* value) {
                  if (!json.is_string()) return false;
@@ -86,7 +86,7 @@ class OptionTable {
   /// An enumeration whose values are 0, 1, … by the names of `choices`.
   template <typename Enum>
   OptionTable& Choice(const char* name, Enum Options::* member,
-                      std::vector<std::string> choices) {
+                      const std::vector<std::string>& choices) {
     Row row;
     row.name = name;
     row.allowed = OneOf(choices);
@@ -190,7 +190,7 @@ class OptionTable {
 
   template <typename T, typename Take>
   OptionTable& Add(const char* name, T Options::* member, std::string allowed,
-                   Take take) {
+                   const Take& take) {
     Row row;
     row.name = name;
     row.allowed = std::move(allowed);

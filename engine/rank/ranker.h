@@ -109,8 +109,8 @@ class Ranker {
  private:
   /// Where in a history the encoded window lies.
   struct Window {
-    int64_t anchor, begin, length;
-    int64_t reused;  ///< rows of the kept state that hold
+    int64_t anchor = 0, begin = 0, length = 0;
+    int64_t reused = 0;  ///< rows of the kept state that hold
   };
   Window WindowOf(const v1::History& history, const KeptState& kept,
                   std::optional<int64_t> anchor) const;

@@ -53,6 +53,7 @@ int64_t ValueFormula::Evaluate(ConstMatrixView logits,
   assert(logits.rows() == task_count_);
   assert(logits.cols() == static_cast<int64_t>(values.size()));
   constexpr double kLimit = std::numeric_limits<float>::max();
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): a row at a time
   std::array<Column, kMaxDepth> stack;
   int64_t replaced = 0;
   const int64_t candidates = static_cast<int64_t>(values.size());

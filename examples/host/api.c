@@ -15,7 +15,8 @@ static int find(void *library, const char *name, void *function, size_t size) {
 const char *api_load(api *functions, const char *path) {
   memset(functions, 0, sizeof *functions);
   functions->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  if (functions->library == NULL) return dlerror();
+  if (functions->library == NULL)
+    return dlerror(); /* NOLINT(concurrency-mt-unsafe): one thread yet */
 #define FIND(name)                                                 \
   if (!find(functions->library, "attune_" #name, &functions->name, \
             sizeof functions->name)) {                             \

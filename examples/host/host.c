@@ -174,6 +174,7 @@ static int rank_bytes(const host *self, int user) {
 static int same_scores(const host *self, int user) {
   float scores[ITEMS];
   if (!rank_ids(self, user, scores)) return 0;
+  /* The same bits. NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
   if (memcmp(scores, self->expected[user], sizeof scores) == 0) return 1;
   fprintf(stderr,
           "host: %s: other scores for the same request: %.9g, was %.9g\n",

@@ -28,7 +28,7 @@ std::vector<Message> Unpack(
 template <typename Request, typename Field, typename Put>
 int PutEntry(attune_engine* engine, const void* request, size_t request_size,
              uint32_t flags, const WireMessage& type, attune_error* error,
-             Field&& field, Put&& put) {
+             const Field& field, const Put& put) {
   return EngineEntry(engine, error, [&](Engine& open) -> absl::Status {
     ATTUNE_RETURN_IF_ERROR(CheckFlags(flags, ATTUNE_PUT_SYNC, "flags"));
     ATTUNE_ASSIGN_OR_RETURN(auto message,

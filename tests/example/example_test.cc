@@ -113,7 +113,7 @@ class ExampleTest : public ::testing::Test {
       std::string user, item, action, time, position, click;
       cells >> user >> item >> action >> time >> position >> click;
       last_time_ms_ = std::max<int64_t>(last_time_ms_, 1000 * std::stoll(time));
-      if (new_items_.count(item) == 0) {
+      if (!new_items_.contains(item)) {
         old_events << line << "\n";
         users_.insert(user);
       } else if (click == "1") {
@@ -266,7 +266,7 @@ TEST_F(ExampleTest, ANewBookIsRankedByItsTextForReadersWhoWouldTakeIt) {
   int count = 0;
   for (const auto& [item, readers] : new_item_readers_) {
     for (const std::string& user : readers) {
-      if (users_.count(user) == 0 || count >= 400) continue;
+      if (!users_.contains(user) || count >= 400) continue;
       v1::RankRequest request;
       request.set_user_id(user);
       request.set_now_ms(last_time_ms_);

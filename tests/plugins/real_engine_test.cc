@@ -566,7 +566,7 @@ TEST_F(RealEngineTest, TheLibrarysThreadsTakeNoSignals) {
                          "/status");
     std::string line;
     while (std::getline(status, line)) {
-      if (line.rfind("SigBlk:", 0) != 0) continue;
+      if (!line.starts_with("SigBlk:")) continue;
       const uint64_t mask = std::stoull(line.substr(7), nullptr, 16);
       const uint64_t wanted = 1ull << (SIGINT - 1) | 1ull << (SIGTERM - 1) |
                               1ull << (SIGUSR1 - 1) | 1ull << (SIGHUP - 1);

@@ -58,7 +58,7 @@ absl::Status Fill(attune_engine* engine) {
   v1::PutEventsRequest events;
   for (int u = 0; u < TinyShop::kUsers; ++u) {
     for (int e = 0; e < TinyShop::kEvents; ++e) {
-      const int kind = rng.Bernoulli(0.8) ? u % 3 : static_cast<int>(e % 3);
+      const int kind = rng.Bernoulli(0.8) ? u % 3 : e % 3;
       v1::Event* event = events.add_events();
       event->set_user_id(TinyShop::UserId(u));
       event->set_item_id(

@@ -59,7 +59,7 @@ class WarmColdTest : public ShopTest {
       } else if (what < 350) {
         status = engine.DeleteUserEvents(user);
       } else if (what < 353) {
-        status = engine.ReloadModel(shop()->model(static_cast<int>(i % 2)));
+        status = engine.ReloadModel(shop()->model(i % 2));
       } else if (what < 355) {
         status = engine.RollbackModel();
         if (absl::IsFailedPrecondition(status)) status = absl::OkStatus();
