@@ -37,6 +37,12 @@ if(NOT ATTUNE_DNNL_LIBDIR IN_LIST CMAKE_CXX_IMPLICIT_LINK_DIRECTORIES)
   endforeach()
 endif()
 
+# tritonserver --backend-directory=<prefix>/lib/attune/backends
+if(TARGET attune_triton_backend)
+  install(TARGETS attune_triton_backend
+    LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/attune/backends/attune")
+endif()
+
 if(TARGET attune_program)
   file(RELATIVE_PATH _to_lib "/${CMAKE_INSTALL_BINDIR}"
     "/${CMAKE_INSTALL_LIBDIR}/attune")

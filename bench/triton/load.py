@@ -11,6 +11,8 @@ command.
 """
 import argparse
 import multiprocessing
+import os
+import pathlib
 import sys
 import time
 import uuid
@@ -20,6 +22,7 @@ import numpy as np
 import tritonclient.utils.shared_memory as shared_memory
 
 import shop
+from attune_abi import Ids
 from shop import NOW_MS, USERS, outputs, tensor
 
 Ask = Callable[[str], np.ndarray]
@@ -112,6 +115,14 @@ def throughput(kind: str, url: str, ids: list[str], clients: int,
     return np.sort(np.array(times))
 
 
+def take_our_priority(process: int) -> None:
+    """Triton gives the threads that execute models nice 0, whatever their
+    parent has: on a busy machine that would measure the neighbours."""
+    for thread in pathlib.Path(f"/proc/{process}/task").iterdir():
+        os.setpriority(os.PRIO_PROCESS, int(thread.name),
+                       os.getpriority(os.PRIO_PROCESS, 0))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--candidates", type=int, default=500)
@@ -124,11 +135,14 @@ def main() -> None:
     try:
         folder.server.put_model("books", {"database": str(folder.database)})
         folder.server.start("books")
+        take_our_priority(folder.server.pid)
         with folder.follower() as abi, folder.server.http() as http, \
                 folder.server.grpc() as grpc:
             shared, close = shared_asker(grpc, ids)
+            prepared = Ids(ids)
             times = latencies({
-                "attune_rank_ids": lambda user: abi.rank_ids(user, ids, NOW_MS),
+                "attune_rank_ids":
+                    lambda user: abi.rank_ids(user, prepared, NOW_MS),
                 "HTTP": asker(http, ids), "gRPC": asker(grpc, ids),
                 "gRPC, shared memory": shared}, given.rounds)
             close()

@@ -27,6 +27,16 @@ class RankIdsOptions(ctypes.Structure):
 WITHOUT_STATE = 1
 
 
+class Ids:
+    """Texts as C takes them, made once for many calls."""
+
+    def __init__(self, ids: list[str]) -> None:
+        encoded = [item.encode() for item in ids]
+        self.count = len(ids)
+        self.pointers = (ctypes.c_char_p * len(ids))(*encoded)
+        self.lengths = (ctypes.c_size_t * len(ids))(*map(len, encoded))
+
+
 class AttuneError(Exception):
     pass
 
@@ -65,19 +75,18 @@ class Attune:
         self._library.attune_buffer_free(ctypes.byref(response))
         return data
 
-    def rank_ids(self, user: str, ids: list[str], now_ms: int,
+    def rank_ids(self, user: str, ids: list[str] | Ids, now_ms: int,
                  flags: int = 0) -> np.ndarray:
         """Scores [len(ids)], float32."""
-        encoded = [item.encode() for item in ids]
-        pointers = (ctypes.c_char_p * len(ids))(*encoded)
-        lengths = (ctypes.c_size_t * len(ids))(*map(len, encoded))
-        scores = np.zeros(len(ids), np.float32)
+        if not isinstance(ids, Ids):
+            ids = Ids(ids)
+        scores = np.empty(ids.count, np.float32)
         options = RankIdsOptions(struct_size=ctypes.sizeof(RankIdsOptions),
                                  flags=flags, now_ms=now_ms)
         name = user.encode()
         self._call("attune_rank_ids", self._engine, name,
-                   ctypes.c_size_t(len(name)), pointers, lengths,
-                   ctypes.c_size_t(len(ids)),
+                   ctypes.c_size_t(len(name)), ids.pointers, ids.lengths,
+                   ctypes.c_size_t(ids.count),
                    scores.ctypes.data_as(ctypes.POINTER(ctypes.c_float)),
                    ctypes.byref(options))
         return scores

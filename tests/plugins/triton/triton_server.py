@@ -86,6 +86,11 @@ class TritonServer:
     def grpc(self) -> tritonclient.grpc.InferenceServerClient:
         return tritonclient.grpc.InferenceServerClient(self.grpc_url)
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
