@@ -29,6 +29,7 @@ absl::Status EngineImpl::Open() {
   open.write_buffer_bytes = memory_.write_buffer_bytes();
   open.log = options_.log;
   ATTUNE_ASSIGN_OR_RETURN(database_, storage::Database::Open(open));
+  database_->AddObserver(&user_versions_);
   ATTUNE_ASSIGN_OR_RETURN(schema_, LoadSchema(*database_));
   ModelRegistry::Options registry;
   registry.model.backend = options_.backend;

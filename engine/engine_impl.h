@@ -19,6 +19,7 @@
 #include "engine/model_registry.h"
 #include "engine/rank/filters.h"
 #include "engine/rank/service_plan.h"
+#include "engine/user_versions.h"
 #include "features/schema.h"
 #include "storage/database.h"
 
@@ -103,6 +104,9 @@ class EngineImpl final : public Engine {
   absl::Status WithContext(
       int64_t deadline_ms, const CallOptions& options,
       absl::FunctionRef<absl::Status(ExecutionContext&)> body);
+  /// Brings what `kept` (locked) has of the stored user up to date.
+  absl::Status ReadUser(const Query& query, bool inline_history,
+                        const KeptState& kept);
   absl::Status WithSession(ExecutionContext& context, ServedModel& served,
                            const Query& query, SessionFunction body);
   absl::Status GatherCandidates(ExecutionContext& context, ServedModel& served,
@@ -149,6 +153,7 @@ class EngineImpl final : public Engine {
 
   const EngineOptions options_;
   std::unique_ptr<storage::Database> database_;
+  UserVersions user_versions_;  // told by the database
   std::unique_ptr<ModelRegistry> models_;
   const MemoryBudget memory_;
   StateCache<KeptState> states_;

@@ -46,27 +46,29 @@ absl::Status EngineImpl::WithContext(
   return status;
 }
 
+absl::Status EngineImpl::ReadUser(const Query& query, bool inline_history,
+                                  const KeptState& kept) {
+  if (query.user_id.empty()) return absl::OkStatus();
+  // Before reading: a write in between makes the next request read again.
+  const uint64_t version = user_versions_.Of(query.user_id);
+  if (kept.stored_version == version) return absl::OkStatus();
+  kept.stored_version = 0;
+  if (!inline_history) {
+    ATTUNE_ASSIGN_OR_RETURN(kept.history, database_->GetHistory(query.user_id));
+  }
+  ATTUNE_ASSIGN_OR_RETURN(kept.record, database_->GetUser(query.user_id));
+  kept.stored_version = version;
+  return absl::OkStatus();
+}
+
 absl::Status EngineImpl::WithSession(ExecutionContext& context,
                                      ServedModel& served, const Query& query,
                                      SessionFunction body) {
   const int64_t start_ns = MonotonicNs();
   const bool inline_history =
       query.request != nullptr && query.request->has_inline_history();
-  v1::History history;
-  if (inline_history) {
-    history = query.request->inline_history();
-  } else if (!query.user_id.empty()) {
-    ATTUNE_ASSIGN_OR_RETURN(history, database_->GetHistory(query.user_id));
-  }
-  std::optional<v1::User> record;
-  if (!query.user_id.empty()) {
-    ATTUNE_ASSIGN_OR_RETURN(record, database_->GetUser(query.user_id));
-  }
-  if (!record.has_value() && query.request != nullptr &&
-      query.request->has_inline_user()) {
-    record = query.request->inline_user();
-  }
-
+  // Inline items are no part of what a user costs: the next may bring none.
+  const int64_t inline_ns = MonotonicNs();
   std::unique_ptr<InlineItems> inline_items;
   ItemResolver* resolver = &served.items();
   if (query.request != nullptr && (query.request->candidates_size() > 0 ||
@@ -76,6 +78,7 @@ absl::Status EngineImpl::WithSession(ExecutionContext& context,
                                           *query.request, &served.items()));
     resolver = inline_items.get();
   }
+  const int64_t embedded_ns = MonotonicNs() - inline_ns;
 
   std::shared_ptr<const KeptState> kept;
   const bool keep =
@@ -87,6 +90,15 @@ absl::Status EngineImpl::WithSession(ExecutionContext& context,
   const int64_t wait_ns = MonotonicNs();
   ATTUNE_RETURN_IF_ERROR(hold.Acquire(kept->lock, context));
   const int64_t waited_ns = MonotonicNs() - wait_ns;
+
+  ATTUNE_RETURN_IF_ERROR(ReadUser(query, inline_history, *kept));
+  const v1::History& history =
+      inline_history ? query.request->inline_history() : kept->history;
+  const v1::User* record = kept->record.has_value() ? &*kept->record : nullptr;
+  if (record == nullptr && query.request != nullptr &&
+      query.request->has_inline_user()) {
+    record = &query.request->inline_user();
+  }
 
   Prepared user;
   user.resolver = resolver;
@@ -104,16 +116,18 @@ absl::Status EngineImpl::WithSession(ExecutionContext& context,
     state = std::make_shared<KeptState>(served.model().config());
   }
   user.request.history = shortened ? &newest : &history;
-  user.request.user = record.has_value() ? &*record : nullptr;
+  user.request.user = record;
   user.request.now_ms = query.now_ms;
   const int64_t rows =
       served.ranker().RowsToEncode(*user.request.history, *state);
   ATTUNE_RETURN_IF_ERROR(served.ranker().Begin(context, user.request, *resolver,
                                                *state, user.session));
-  if (keep && !found && !shortened && user.session.window_events > 0) {
+  if (keep && !shortened && user.session.window_events > 0 &&
+      (kept->Recount() || !found)) {
     states_.Put(served.version(), query.user_id, kept);
   }
-  served.costs().NoteUser(rows, MonotonicNs() - start_ns - waited_ns);
+  served.costs().NoteUser(rows,
+                          MonotonicNs() - start_ns - embedded_ns - waited_ns);
   return body(user);
 }
 

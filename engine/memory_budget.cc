@@ -22,7 +22,7 @@ std::string MiB(size_t bytes) {
 size_t LimitFor(size_t model_bytes) {
   const size_t rest = model_bytes + MemoryBudget::kLeastBytes;
   const size_t limit =
-      std::max(rest * 16 / 11, (rest + kLeastWriteBuffer) * 4 / 3);
+      std::max(rest * 32 / 25, (rest + kLeastWriteBuffer) * 32 / 27);
   return (limit / (size_t{1} << 20) + 1) << 20;
 }
 
@@ -67,7 +67,7 @@ size_t MemoryBudget::user_state_bytes(size_t model_bytes) const {
 }
 
 size_t MemoryBudget::item_bytes_per_model(size_t model_bytes) const {
-  return std::min(limit_bytes_ / 8, Caches(model_bytes) / 4);
+  return std::min(limit_bytes_ / 4, Caches(model_bytes) / 4);
 }
 
 }  // namespace attune

@@ -9,8 +9,8 @@ namespace attune {
 /// How one ceiling is shared out. The store's share depends on the ceiling
 /// alone, since it is fixed when the database is opened, before its models are
 /// known; models and their retrieval indexes take what they are; user states
-/// and item vectors get the rest, at most a quarter of the ceiling for states
-/// and an eighth for the vectors of each of two models. A value; immutable.
+/// get half of the rest and the items of each of two models a quarter, at most
+/// a quarter of the ceiling each. A value; immutable.
 class MemoryBudget {
  public:
   /// InvalidArgument where the store's least share does not leave anything.
@@ -19,7 +19,7 @@ class MemoryBudget {
 
   size_t limit_bytes() const { return limit_bytes_; }
   size_t block_cache_bytes() const { return limit_bytes_ / 8; }
-  size_t row_cache_bytes() const { return limit_bytes_ / 8; }
+  size_t row_cache_bytes() const { return limit_bytes_ / 32; }
   size_t write_buffer_bytes() const;
 
   /// ResourceExhausted, with the figures, where models and indexes of so many

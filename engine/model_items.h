@@ -22,7 +22,7 @@ namespace attune {
 /// the in-memory cache, else from the store, else embedded from the record on
 /// demand (and stored by the owner). Follows the database: what a write
 /// changes is read anew. Thread-safe.
-class ModelItems final : public ItemResolver, private storage::ItemObserver {
+class ModelItems final : public ItemResolver, private storage::ChangeObserver {
  public:
   /// `database` must outlive the object.
   ModelItems(storage::Database& database, std::shared_ptr<const Model> model,

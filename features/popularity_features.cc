@@ -103,6 +103,13 @@ ItemCounters PopularityFeatures::Compact(const v1::Counters& counters) const {
 
 void PopularityFeatures::Write(const ItemCounters& counters, int64_t now_ms,
                                bool has_time, float* dense) const {
+  if (!(counters.total > 0 || counters.impressions > 0 || counters.month > 0)) {
+    // Never counted, as most of a large catalogue: all logarithms are of 1.
+    if (layout_.windows_begin >= 0) {
+      dense[layout_.windows_begin + 4] = has_time ? 0.0f : 1.0f;
+    }
+    return;
+  }
   alignas(16) float values[kArguments];
   std::fill_n(values, kArguments, 1.0f);
   values[kTotal] = Count(counters.total);

@@ -42,6 +42,13 @@ rocksdb::BlockBasedTableOptions TableOptions(Family family,
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   table.pin_top_level_index_and_filter = true;
   table.block_size = 8 << 10;
+  if (family == Family::kItemVectors) {
+    // Read by single rows of less than a kilobyte, past the block cache
+    // (batched_read.cc), which needs index and filters at hand.
+    table.block_size = 4 << 10;
+    table.metadata_cache_options.unpartitioned_pinning =
+        rocksdb::PinningTier::kAll;
+  }
   if (family == Family::kEvents) {
     // The one family of any size. Its index and filters are partitioned: a
     // lookup of an event id loads a part of a filter, not megabytes.

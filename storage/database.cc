@@ -96,24 +96,24 @@ absl::Status Database::CatchUp() {
   // Also after an error: the view may have moved a part of the way.
   if (!status.ok() || latest_sequence() != before) {
     impl_->row_cache.Clear();
-    impl_->Tell([](ItemObserver& observer) { observer.EverythingChanged(); });
+    impl_->Tell([](ChangeObserver& observer) { observer.EverythingChanged(); });
   }
   return status;
 }
 
-void Database::AddObserver(ItemObserver* observer) {
+void Database::AddObserver(ChangeObserver* observer) {
   const std::lock_guard lock(impl_->observers_mutex);
   impl_->observers.push_back(observer);
 }
 
-void Database::RemoveObserver(ItemObserver* observer) {
+void Database::RemoveObserver(ChangeObserver* observer) {
   const std::lock_guard lock(impl_->observers_mutex);
   std::erase(impl_->observers, observer);
 }
 
-void Database::Impl::Tell(absl::FunctionRef<void(ItemObserver&)> fn) {
+void Database::Impl::Tell(absl::FunctionRef<void(ChangeObserver&)> fn) {
   const std::lock_guard lock(observers_mutex);
-  for (ItemObserver* observer : observers) fn(*observer);
+  for (ChangeObserver* observer : observers) fn(*observer);
 }
 
 uint64_t Database::latest_sequence() const {

@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "proto/records.pb.h"
 #include "proto/storage.pb.h"
-#include "storage/item_observer.h"
+#include "storage/change_observer.h"
 #include "storage/item_row.h"
 #include "storage/statistics.h"
 #include "storage/write_group.h"
@@ -203,9 +203,9 @@ class Database {
 
   /// `observer` must outlive its registration and be registered once. A read
   /// that begins after Add sees all changes that it is not told of.
-  void AddObserver(ItemObserver* observer);
+  void AddObserver(ChangeObserver* observer);
   /// Returns once no call of the observer is running.
-  void RemoveObserver(ItemObserver* observer);
+  void RemoveObserver(ChangeObserver* observer);
 
   /// Follower: moves the view to what the writer has acknowledged by now, and
   /// drops cached rows if anything changed. Writer: nothing to do, Ok.

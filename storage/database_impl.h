@@ -9,9 +9,9 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "storage/change_observer.h"
 #include "storage/database.h"
 #include "storage/group_compiler.h"
-#include "storage/item_observer.h"
 #include "storage/row_cache.h"
 #include "storage/store.h"
 #include "storage/write_recovery.h"
@@ -44,9 +44,9 @@ class Database::Impl {
   const std::unique_ptr<Store> store;
   RowCache row_cache;
   /// Calls fn of every observer.
-  void Tell(absl::FunctionRef<void(ItemObserver&)> fn);
+  void Tell(absl::FunctionRef<void(ChangeObserver&)> fn);
   std::mutex observers_mutex;
-  std::vector<ItemObserver*> observers;  // guarded by observers_mutex
+  std::vector<ChangeObserver*> observers;  // guarded by observers_mutex
   int history_limit = 0;
   int format_version = 0;
 

@@ -70,14 +70,18 @@ void Database::Impl::Publish(const GroupCompiler& compiler) {
     } else {
       known_users.Remove(user_id);
     }
+    Tell([&](ChangeObserver& observer) { observer.UserChanged(user_id); });
+  }
+  for (const auto& [user_id, exists] : compiler.users()) {
+    Tell([&](ChangeObserver& observer) { observer.UserChanged(user_id); });
   }
   for (const std::string& item_id : compiler.changed_records()) {
     row_cache.InvalidateRow(item_id);
-    Tell([&](ItemObserver& observer) { observer.ItemChanged(item_id); });
+    Tell([&](ChangeObserver& observer) { observer.ItemChanged(item_id); });
   }
   for (const std::string& item_id : compiler.changed_counters()) {
     row_cache.InvalidateCounters(item_id);
-    Tell([&](ItemObserver& observer) { observer.CountersChanged(item_id); });
+    Tell([&](ChangeObserver& observer) { observer.CountersChanged(item_id); });
   }
 }
 

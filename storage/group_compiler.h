@@ -52,6 +52,8 @@ class GroupCompiler {
   const absl::flat_hash_set<std::string>& changed_counters() const {
     return changed_counters_;
   }
+  /// Users whose record was put or deleted, among others.
+  const absl::flat_hash_map<std::string, bool>& users() const { return users_; }
   /// Users whose history was seen or made (true), or deleted (false).
   const absl::flat_hash_map<std::string, bool>& histories() const {
     return histories_;

@@ -46,6 +46,15 @@ struct alignas(64) ItemCache::Shard {
 
   size_t Home(uint64_t hash) const { return hash & (slots.size() - 1); }
 
+  /// The first entry of this hash, which is hardly ever another id's; does not
+  /// touch its memory.
+  Entry* Guess(uint64_t hash) const {
+    for (size_t i = Home(hash);; i = (i + 1) & (slots.size() - 1)) {
+      const Slot& slot = slots[i];
+      if (slot.entry == nullptr || slot.hash == hash) return slot.entry;
+    }
+  }
+
   Entry* Find(uint64_t hash, std::string_view id) const {
     for (size_t i = Home(hash);; i = (i + 1) & (slots.size() - 1)) {
       const Slot& slot = slots[i];
@@ -115,9 +124,14 @@ ItemCache::ItemCache(size_t limit_bytes)
 
 ItemCache::~ItemCache() = default;
 
+// The upper bits, since the lower ones choose the slot.
+size_t ItemCache::ShardIndex(uint64_t hash) {
+  static_assert(kShards == 32);
+  return hash >> 59;
+}
+
 ItemCache::Shard& ItemCache::ShardOf(uint64_t hash) {
-  static_assert(kShards == 64);
-  return shards_[hash >> 58];
+  return shards_[ShardIndex(hash)];
 }
 
 std::span<const ItemCache::Miss> ItemCache::Get(
@@ -135,13 +149,13 @@ std::span<const ItemCache::Miss> ItemCache::Get(
   std::array<uint32_t, kShards + 1> begin = {};
   for (int64_t i = 0; i < count; ++i) {
     hashes[i] = HashOf(ids[i]);
-    ++begin[(hashes[i] >> 58) + 1];
+    ++begin[ShardIndex(hashes[i]) + 1];
   }
   for (size_t s = 0; s < kShards; ++s) begin[s + 1] += begin[s];
   std::array<uint32_t, kShards> next;
   std::copy_n(begin.begin(), kShards, next.begin());
   for (int64_t i = 0; i < count; ++i) {
-    order[next[hashes[i] >> 58]++] = static_cast<uint32_t>(i);
+    order[next[ShardIndex(hashes[i])]++] = static_cast<uint32_t>(i);
   }
   for (size_t s = 0; s < kShards; ++s) {
     if (begin[s] == begin[s + 1]) continue;
@@ -153,17 +167,21 @@ std::span<const ItemCache::Miss> ItemCache::Get(
       __builtin_prefetch(&shard.slots[shard.Home(hashes[place])]);
     }
     for (const uint32_t place : places) {
-      Entry* entry = shard.Find(hashes[place], ids[place]);
+      Entry* const entry = shard.Guess(hashes[place]);
       entries[place] = entry;
       if (entry == nullptr) continue;
+      __builtin_prefetch(entry);
       __builtin_prefetch(&entry->counters);
-      __builtin_prefetch(entry->item.get());
     }
     for (const uint32_t place : places) {
-      Entry* const entry = entries[place];
+      Entry* entry = entries[place];
+      if (entry != nullptr && entry->id != ids[place]) {
+        entry = shard.Find(hashes[place], ids[place]);
+      }
       const bool has_item = entry != nullptr;
       if (has_item) {
-        entry->used = true;
+        // Written only where it changes: the line may be other readers' too.
+        if (!entry->used) entry->used = true;
         items[place] = entry->item;
         if (counters.empty() || entry->has_counters) {
           ++shard.counts.hits;

@@ -62,8 +62,9 @@ class ItemCache {
  private:
   struct Entry;
   struct Shard;
-  static constexpr size_t kShards = 64;
+  static constexpr size_t kShards = 32;
 
+  static size_t ShardIndex(uint64_t hash);
   Shard& ShardOf(uint64_t hash);
   size_t ShardLimit() const { return limit_bytes_ / kShards; }
 

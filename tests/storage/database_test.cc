@@ -346,12 +346,13 @@ TEST_F(DatabaseTest, VectorsGoWithTheirRecord) {
   EXPECT_EQ(vectors(), "");
 }
 
-class Listener : public ItemObserver {
+class Listener : public ChangeObserver {
  public:
   void ItemChanged(std::string_view item_id) override { Note("item", item_id); }
   void CountersChanged(std::string_view item_id) override {
     Note("counters", item_id);
   }
+  void UserChanged(std::string_view user_id) override { Note("user", user_id); }
   void EverythingChanged() override { Note("everything", ""); }
   std::vector<std::string> Take() {
     std::sort(heard_.begin(), heard_.end());
@@ -372,14 +373,17 @@ TEST_F(DatabaseTest, ObserversHearOfChangedItems) {
   ASSERT_OK(group.PutItem(MakeItem("a", "1")));
   ASSERT_OK(Append(group, MakeEvent("ann", "b", 1)));
   ASSERT_OK(database_->Write(std::move(group)));
-  EXPECT_THAT(listener.Take(), ElementsAre("counters b", "item a"));
+  EXPECT_THAT(listener.Take(), ElementsAre("counters b", "item a", "user ann"));
   ASSERT_OK(group.PutItem(MakeItem("a", "1")));
   ASSERT_OK(group.PutItemVector("m", "a", "vector"));
   ASSERT_OK(database_->Write(std::move(group)));
   EXPECT_THAT(listener.Take(), ElementsAre());
   ASSERT_OK(group.DeleteItem("a"));
+  ASSERT_OK(group.DeleteUserEvents("ann"));
+  ASSERT_OK(group.PutUser(MakeUser("bob")));
   ASSERT_OK(database_->Write(std::move(group)));
-  EXPECT_THAT(listener.Take(), ElementsAre("item a"));
+  EXPECT_THAT(listener.Take(),
+              ElementsAre("item a", "user ann", "user ann", "user bob"));
   database_->RemoveObserver(&listener);
   ASSERT_OK(group.PutItem(MakeItem("a", "2")));
   ASSERT_OK(database_->Write(std::move(group)));

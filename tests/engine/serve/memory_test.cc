@@ -87,7 +87,7 @@ TEST_F(MemoryTest, AModelSaysWhatItTakes) {
 TEST_F(MemoryTest, ACeilingThatCannotHoldTwoModelsIsRefused) {
   const size_t model = ModelBytes();
   // Enough for the store and half of the least for caches.
-  const size_t limit = (2 * model + kMiB / 2 + 4 * kMiB) * 4 / 3;
+  const size_t limit = (2 * model + kMiB / 2 + 4 * kMiB) * 32 / 27;
   const auto refused = OpenWith(limit);
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(refused.status().ToString(),

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string_view>
+
+#include "storage/change_observer.h"
+
+namespace attune {
+
+/// Numbers by which a request sees that what it knows of a stored user is still
+/// so. Users share cells: another's write may cost a reading, never a wrong
+/// answer. Lock-free, thread-safe.
+class UserVersions final : public storage::ChangeObserver {
+ public:
+  /// Above 0. Ask before reading: what was read then holds for as long as the
+  /// number is the same.
+  uint64_t Of(std::string_view user_id) const {
+    return 1 + all_.load(std::memory_order_acquire) +
+           cells_[CellOf(user_id)].load(std::memory_order_acquire);
+  }
+
+  void UserChanged(std::string_view user_id) override {
+    cells_[CellOf(user_id)].fetch_add(1, std::memory_order_acq_rel);
+  }
+  void EverythingChanged() override {
+    all_.fetch_add(1, std::memory_order_acq_rel);
+  }
+
+ private:
+  static constexpr size_t kCells = 1 << 14;
+
+  static size_t CellOf(std::string_view user_id) {
+    return std::hash<std::string_view>()(user_id) % kCells;
+  }
+
+  std::atomic<uint64_t> all_{0};
+  std::array<std::atomic<uint64_t>, kCells> cells_{};
+};
+
+}  // namespace attune
