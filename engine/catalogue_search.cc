@@ -9,7 +9,7 @@
 namespace attune {
 namespace {
 
-constexpr int64_t kRows = CatalogueBlock::kRows;
+constexpr int64_t kBlockRows = CatalogueBlock::kRows;
 /// Between two looks at the clock: a tenth of a millisecond of work.
 constexpr size_t kBlocksPerLook = 16;
 
@@ -33,7 +33,7 @@ absl::StatusOr<Retrieved> SearchCatalogue(
   std::vector<Found> best;
   best.reserve(std::min(count, view.rows));
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): written whole
-  std::array<float, kRows> match;
+  std::array<float, kBlockRows> match;
   for (size_t b = 0; b < view.blocks.size(); ++b) {
     if (b % kBlocksPerLook == 0) {
       ATTUNE_RETURN_IF_ERROR(context.CheckProgress());
