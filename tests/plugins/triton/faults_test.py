@@ -83,12 +83,19 @@ class FaultsTest(unittest.TestCase):
                                   ("400", "StatusCode.INVALID_ARGUMENT"))
 
     def test_codes(self) -> None:
-        for parameters, status in ((
-                {"model": "no-such-version"}, "StatusCode.NOT_FOUND"),):
-            with self.assertRaises(InferenceServerException) as caught:
-                self.grpc.infer("books", [tensor(self.grpc, *USER)],
-                                parameters=parameters)
-            self.assertEqual(caught.exception.status(), status)
+        empty = self.folder.path / "empty"
+        shop.run("ingest", "--db", str(empty), "--items", str(shop.BOOKS))
+        self.server.put_model("untrained", {"database": str(empty)})
+        self.http.load_model("untrained")
+        for model, parameters, http, grpc in (
+                ("books", {"model": "no-such-version"}, "404", "NOT_FOUND"),
+                ("untrained", {}, "503", "UNAVAILABLE")):
+            for client, status in ((self.http, http),
+                                   (self.grpc, f"StatusCode.{grpc}")):
+                with self.assertRaises(InferenceServerException) as caught:
+                    client.infer(model, [tensor(client, *USER)],
+                                 parameters=parameters)
+                self.assertEqual(caught.exception.status(), status)
 
     def test_one_bad_row_names_itself(self) -> None:
         with self.assertRaises(InferenceServerException) as caught:

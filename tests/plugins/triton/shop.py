@@ -18,6 +18,8 @@ LIBRARY = os.environ["ATTUNE_LIBRARY"]
 BACKENDS = os.environ["ATTUNE_TRITON_BACKENDS"]
 SERVER = os.environ["ATTUNE_TRITON_SERVER"]
 SHOP = pathlib.Path(os.environ["ATTUNE_BOOKSHOP"])
+BOOKS = (pathlib.Path(__file__).resolve().parents[3]
+         / "examples/bookshop/items.jsonl")
 NOW_MS = 1714415050000  # the end of the shop's logs
 ITEMS = [f"b{i:04}" for i in range(1, 301)]
 USERS = [f"u{i:05}" for i in range(1, 41)]
