@@ -23,7 +23,13 @@ class ScoresTest(unittest.TestCase):
         server.put_model("books", {"database": "../../db"})
         server.put_model("plain", {"database": str(cls.folder.database),
                                    "k": "3", "explain": "true"}, head="")
-        server.start("books", "plain")
+        server.put_model("listed", {"database": "../../db"}, tensors="""
+            input { name: "USER_ID" data_type: TYPE_STRING dims: [1] }
+            input { name: "CANDIDATE_IDS" data_type: TYPE_STRING dims: [-1]
+                    allow_ragged_batch: true optional: true }
+            output { name: "CANDIDATE_SCORES" data_type: TYPE_FP32 dims: [-1] }
+            """)
+        server.start("books", "plain", "listed")
         cls.abi = cls.folder.follower()
         cls.addClassCleanup(cls.abi.__exit__)
         cls.http, cls.grpc = server.http(), server.grpc()
@@ -200,6 +206,17 @@ class ScoresTest(unittest.TestCase):
         self.assertEqual(result.as_numpy("TASK_LOGITS").shape,
                          (3, len(expected.tasks)))
         self.assertIn("reasons", json.loads(texts(result, "REASONS")[0]))
+
+    def test_tensors_that_the_configuration_lists(self) -> None:
+        result = self.http.infer("listed", [
+            tensor(self.http, "USER_ID", [[USERS[6]]]),
+            tensor(self.http, "CANDIDATE_IDS", [ITEMS])], parameters=COLD)
+        self.assertEqual([output["name"] for output
+                          in result.get_response()["outputs"]],
+                         ["CANDIDATE_SCORES"])
+        np.testing.assert_array_equal(
+            result.as_numpy("CANDIDATE_SCORES")[0],
+            self.abi.rank_ids(USERS[6], ITEMS, NOW_MS, 1))
 
     def test_no_candidate_left_is_an_empty_list(self) -> None:
         result = self.http.infer("books", [
