@@ -77,7 +77,7 @@ absl::Status CatalogueIndex::Wait(const ExecutionContext& context,
   while (true) {
     const bool built = builds_ended_ > moment;
     if (built && !last_build_.ok()) return last_build_;
-    if (view_ != nullptr && (built || !fresh)) return absl::OkStatus();
+    if (built || (view_ != nullptr && !fresh)) return absl::OkStatus();
     absl::Status status = context.CheckProgress();
     if (absl::IsDeadlineExceeded(status)) {
       return absl::DeadlineExceededError(
@@ -113,8 +113,16 @@ void CatalogueIndex::Update(ExecutionContext& context,
   });
   if (!status.ok()) table_.Clear();
   CountSize();
-  std::lock_guard<std::mutex> lock(mutex_);
-  view_ = std::move(view);
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    view_ = std::move(view);
+    if (status.ok()) return;
+    // Whoever has just asked for a build may have been told that none is
+    // needed: they look again.
+    builds_ended_ = ++builds_begun_;
+    last_build_ = absl::OkStatus();
+  }
+  ended_.notify_all();
 }
 
 absl::Status CatalogueIndex::Build(ExecutionContext& context) {

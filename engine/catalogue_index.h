@@ -62,10 +62,11 @@ class CatalogueIndex {
 
   /// Names a moment for Wait(): that of the last build's begin.
   int64_t builds_begun() const;
-  /// Until there is a view, or with `fresh` until a build that begins behind
-  /// `moment` has ended. What a build behind `moment` returned, if it failed;
-  /// Cancelled or DeadlineExceeded by the context. Somebody must have been
-  /// asked to build, after `moment` was taken.
+  /// Until there is a view (which may be dropped at once: look again), or with
+  /// `fresh` until a build that begins behind `moment` has ended. What a build
+  /// behind `moment` returned, if it failed; Cancelled or DeadlineExceeded by
+  /// the context. Somebody must have been asked to build, after `moment` was
+  /// taken.
   absl::Status Wait(const ExecutionContext& context, int64_t moment,
                     bool fresh) const;
 

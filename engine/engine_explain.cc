@@ -1,5 +1,6 @@
 // The reasons of an answer.
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -9,7 +10,8 @@
 namespace attune {
 namespace {
 
-constexpr int kReasons = 3;  // history events per explanation
+constexpr int kReasons = 3;             // history events per explanation
+constexpr int64_t kItemsPerLook = 256;  // at the clock
 
 }  // namespace
 
@@ -34,8 +36,13 @@ absl::Status EngineImpl::Explain(ExecutionContext& context, ServedModel& served,
       const Ranker::Effects effects,
       served.ranker().Explain(context, user.request, *user.resolver, session,
                               items, counters, formula));
+  // Few events give the reasons of many candidates: their titles, once each.
+  std::map<int64_t, std::string> titles;
   const float weight = served.model().config().fusion_weight;
   for (int64_t i = 0; i < count; ++i) {
+    if (i % kItemsPerLook == 0) {
+      ATTUNE_RETURN_IF_ERROR(context.CheckProgress());
+    }
     v1::Explanation& explanation =
         *response.mutable_items(static_cast<int>(i))->mutable_explanation();
     explanation.set_match_part(scores.match[best[i]]);
@@ -58,9 +65,13 @@ absl::Status EngineImpl::Explain(ExecutionContext& context, ServedModel& served,
       reason.set_position(position);
       reason.set_attention(effects.attention(i, order[r]));
       reason.set_effect(effects.effect(i, order[r]));
-      ATTUNE_ASSIGN_OR_RETURN(std::optional<v1::Item> record,
-                              database_->GetItem(event.item_id()));
-      if (record.has_value()) reason.set_title(record->title());
+      const auto [title, fresh] = titles.try_emplace(position);
+      if (fresh) {
+        ATTUNE_ASSIGN_OR_RETURN(std::optional<v1::Item> record,
+                                database_->GetItem(event.item_id()));
+        if (record.has_value()) title->second = record->title();
+      }
+      reason.set_title(title->second);
     }
   }
   return absl::OkStatus();

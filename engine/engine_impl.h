@@ -121,7 +121,8 @@ class EngineImpl final : public Engine {
                                                  const Candidates& candidates,
                                                  Prepared& user);
   absl::StatusOr<absl::flat_hash_set<std::string>> SeenItems(
-      const v1::RankRequest& request, const v1::History& history);
+      const ExecutionContext& context, const v1::RankRequest& request,
+      const v1::History& history);
   absl::Status RankInto(ExecutionContext& context, ServedModel& served,
                         const v1::RankRequest& request, int64_t now_ms,
                         v1::RankResponse& response);
@@ -152,8 +153,8 @@ class EngineImpl final : public Engine {
   }
 
   const EngineOptions options_;
-  std::unique_ptr<storage::Database> database_;
   UserVersions user_versions_;  // told by the database
+  std::unique_ptr<storage::Database> database_;
   std::unique_ptr<ModelRegistry> models_;
   const MemoryBudget memory_;
   StateCache<KeptState> states_;

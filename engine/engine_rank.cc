@@ -66,7 +66,8 @@ std::vector<absl::StatusOr<v1::RankResponse>> EngineImpl::RankMany(
 }
 
 absl::StatusOr<absl::flat_hash_set<std::string>> EngineImpl::SeenItems(
-    const v1::RankRequest& request, const v1::History& history) {
+    const ExecutionContext& context, const v1::RankRequest& request,
+    const v1::History& history) {
   absl::flat_hash_set<std::string> seen;
   if (!request.policy().exclude_seen()) return seen;
   // The history keeps the newest events; the log has them all.
@@ -75,8 +76,13 @@ absl::StatusOr<absl::flat_hash_set<std::string>> EngineImpl::SeenItems(
   }
   if (!request.has_inline_history() && !request.user_id().empty() &&
       history.count() > history.events_size()) {
+    constexpr int64_t kEventsPerLook = 1024;  // at the clock
+    int64_t events = 0;
     ATTUNE_RETURN_IF_ERROR(database_->ForEachUserEvent(
         request.user_id(), [&](const v1::Event& event) -> absl::Status {
+          if (++events % kEventsPerLook == 0) {
+            ATTUNE_RETURN_IF_ERROR(context.CheckProgress());
+          }
           if (event.action() != "impression" || event.followed_size() > 0) {
             seen.insert(event.item_id());
           }
@@ -126,7 +132,7 @@ absl::Status EngineImpl::RankPrepared(ExecutionContext& context,
                                       v1::RankResponse& response) {
   const v1::RankRequest& request = *query.request;
   ATTUNE_ASSIGN_OR_RETURN(const absl::flat_hash_set<std::string> seen_ids,
-                          SeenItems(request, *user.whole_history));
+                          SeenItems(context, request, *user.whole_history));
   Candidates candidates;
   FilterCounts counts;
   if (user.work.retrieves) {

@@ -15,6 +15,11 @@ namespace {
 bool IsTime(int64_t time_ms) { return time_ms >= 0 && time_ms <= kMaxTimeMs; }
 
 absl::Status CheckHistory(const v1::History& history) {
+  if (history.events_size() > kMaxInlineRecords) {
+    return absl::InvalidArgumentError(
+        StrCat("field \"inline_history\": ", history.events_size(),
+               " events, at most ", kMaxInlineRecords, " are taken"));
+  }
   for (int i = 0; i < history.events_size(); ++i) {
     const v1::HistoryEvent& event = history.events(i);
     if (event.has_time() && !IsTime(event.sort_key())) {
@@ -45,6 +50,11 @@ absl::Status CheckFinite(
 absl::Status CheckInlineItems(
     std::string_view field,
     const google::protobuf::RepeatedPtrField<v1::Item>& items) {
+  if (items.size() > kMaxInlineRecords) {
+    return absl::InvalidArgumentError(
+        StrCat("field \"", field, "\": ", items.size(), " items, at most ",
+               kMaxInlineRecords, " are taken"));
+  }
   for (int i = 0; i < items.size(); ++i) {
     const v1::Item& item = items[i];
     if (item.item_id().empty()) {

@@ -13,6 +13,7 @@ namespace {
 constexpr float kNotTried = std::numeric_limits<float>::lowest();
 /// Of a newer event against the one before it, in the choice of what to try.
 constexpr float kRecencyDecay = 0.85f;
+constexpr int64_t kCandidatesPerLook = 256;  // at the clock
 
 float Cosine(std::span<const float> a, std::span<const float> b) {
   float dot = 0, aa = 0, bb = 0;
@@ -72,12 +73,17 @@ absl::StatusOr<Ranker::Effects> Ranker::Explain(
   ATTUNE_RETURN_IF_ERROR(resolver.Resolve(context, ids, seen));
   std::vector<float> votes(events, 0.0f), chance(events);
   std::vector<int64_t> order(events);
+  std::vector<float> recency(events);
+  for (int64_t e = 0; e < events; ++e) {
+    recency[e] = std::pow(kRecencyDecay, static_cast<float>(events - 1 - e));
+  }
   for (int64_t c = 0; c < count; ++c) {
+    if (c % kCandidatesPerLook == 0) {
+      ATTUNE_RETURN_IF_ERROR(context.CheckProgress());
+    }
     for (int64_t e = 0; e < events; ++e) {
-      const float age = static_cast<float>(events - 1 - e);
       chance[e] = effects.attention(c, e) +
-                  std::max(0.0f, Cosine(items[c]->x, seen[e]->x)) +
-                  std::pow(kRecencyDecay, age);
+                  std::max(0.0f, Cosine(items[c]->x, seen[e]->x)) + recency[e];
     }
     std::iota(order.begin(), order.end(), 0);
     const int64_t wanted = std::min<int64_t>(kTriedEvents, events);
@@ -98,6 +104,7 @@ absl::StatusOr<Ranker::Effects> Ranker::Explain(
   ATTUNE_ASSIGN_OR_RETURN(const Scores whole,
                           Score(context, session, items, counters, formula));
   for (int64_t e : order) {
+    ATTUNE_RETURN_IF_ERROR(context.CheckProgress());
     Workspace::Scope trial(workspace);
     const v1::History rest =
         Without(*request.history, session.window_begin + e);
