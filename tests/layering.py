@@ -17,6 +17,8 @@ ALLOWED = {
     "engine": {"base", "proto", "attention", "features", "storage"},
     "plugins": {"base", "proto", "engine"},
     "tools": {"base", "proto", "engine", "features", "storage", "attention"},
+    # A host of the C interface that also trains, as tools do.
+    "python": {"base", "proto", "engine", "features", "storage", "plugins"},
 }
 # Which folder alone may include a library's headers.
 HIDDEN = {
@@ -26,6 +28,7 @@ HIDDEN = {
     r"(tbb|oneapi/tbb)/": "base/",
     r"unicode/": "features/",
     r"hwy/": "attention/onednn/",
+    r"(nanobind|Python\.h)": "python/",
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^">]+)[">]', re.M)
 
