@@ -56,10 +56,6 @@ class HistoryProfile {
   const AttributeStat* FindAttribute(uint64_t key) const {
     return attributes_.Find(key);
   }
-  /// Whether FindAttribute may find something; see KeyTable.
-  bool PrefetchAttribute(uint64_t key) const {
-    return attributes_.Prefetch(key);
-  }
   /// Decayed sums of event weights as of the newest event.
   float short_total() const { return short_total_; }
   float long_total() const { return long_total_; }

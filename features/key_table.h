@@ -30,14 +30,6 @@ class KeyTable {
 
   size_t size() const { return size_; }
 
-  /// Whether Find may find something; cheap, and true for few others. Where it
-  /// may, its memory is on the way when this returns.
-  bool Prefetch(uint64_t key) const {
-    if ((present_[PresentWord(key)] & PresentBit(key)) == 0) return false;
-    __builtin_prefetch(&slots_[Home(key)]);
-    return true;
-  }
-
   /// Null where absent. Valid until the next FindOrInsert.
   const Value* Find(uint64_t key) const {
     if ((present_[PresentWord(key)] & PresentBit(key)) == 0) return nullptr;

@@ -68,23 +68,12 @@ void WriteMatchFeatures(const DenseLayout& layout, const ItemView& item,
   const HistoryProfile::Decays decays = HistoryProfile::DecayTables();
   int matches = 0;
   const size_t count = item.attribute_keys.size();
-  // A history's table is larger than the innermost caches: all that is in it is
-  // fetched at once, not key by key.
-  uint64_t may_match = ~uint64_t{0};
-  if (count <= 64) {
-    may_match = 0;
-    for (size_t i = 0; i < count; ++i) {
-      may_match |= uint64_t{profile.PrefetchAttribute(item.attribute_keys[i])}
-                   << i;
-    }
-  }
   for (size_t i = 0; i < count;) {
     const int field = AttributeField(item.attribute_keys[i]);
     FieldSums sums;
     for (; i < count && AttributeField(item.attribute_keys[i]) == field; ++i) {
       const float weight = static_cast<float>(item.attribute_idf[i]);
       sums.idf += weight;
-      if ((may_match >> (i & 63) & 1) == 0) continue;
       const auto* stat = profile.FindAttribute(item.attribute_keys[i]);
       if (stat == nullptr) continue;
       if (field == kSeriesField && layout.series_begin >= 0) {

@@ -1,6 +1,8 @@
 #include "engine/model/item_row.h"
 
 #include <cstring>
+#include <memory>
+#include <new>
 
 #include "base/strings.h"
 
@@ -13,6 +15,32 @@ struct Header {
 };
 constexpr uint32_t kBlank = 1;
 
+/// Allocates a shared object with `tail_bytes` behind it, and says where they
+/// begin: one run of memory, and one allocation, for both.
+template <typename T>
+struct TailAllocator {
+  using value_type = T;
+  TailAllocator(size_t bytes, std::byte** at) : tail_bytes(bytes), tail(at) {}
+  template <typename U>
+  TailAllocator(const TailAllocator<U>& other)  // NOLINT: as std::allocator
+      : tail_bytes(other.tail_bytes), tail(other.tail) {}
+
+  T* allocate(size_t count) {
+    const size_t bytes = (count * sizeof(T) + 7) / 8 * 8;
+    void* memory = ::operator new(bytes + tail_bytes, kLine);
+    *tail = static_cast<std::byte*>(memory) + bytes;
+    return static_cast<T*>(memory);
+  }
+  void deallocate(T* memory, size_t) { ::operator delete(memory, kLine); }
+  friend bool operator==(const TailAllocator&, const TailAllocator&) {
+    return true;  // any gives back what another took
+  }
+
+  static constexpr std::align_val_t kLine{64};
+  size_t tail_bytes;
+  std::byte** tail;
+};
+
 /// Copies a span to the end of what was copied before.
 class Packer {
  public:
@@ -23,7 +51,9 @@ class Packer {
       part = {};
       return;
     }
-    std::memcpy(to_, part.data(), part.size_bytes());
+    // From any address: never read as T there.
+    const void* from = part.data();
+    std::memcpy(to_, from, part.size_bytes());
     part = {reinterpret_cast<const T*>(to_), part.size()};
     to_ += part.size_bytes();
   }
@@ -35,20 +65,22 @@ class Packer {
 }  // namespace
 
 std::shared_ptr<const ModelItem> ModelItem::Make(const Parts& parts) {
-  auto item = std::make_shared<ModelItem>();
+  const size_t bytes = parts.x.size_bytes() + parts.q.size_bytes() +
+                       parts.features.attribute_keys.size_bytes() +
+                       parts.features.times_ms.size_bytes() +
+                       parts.features.numeric.size_bytes() +
+                       parts.features.attribute_idf.size_bytes();
+  std::byte* tail = nullptr;
+  auto item =
+      std::allocate_shared<ModelItem>(TailAllocator<ModelItem>(bytes, &tail));
+  item->memory_bytes = bytes;
   item->x = parts.x;
   item->q = parts.q;
   item->features = parts.features;
   item->id_row = parts.id_row;
   item->known = parts.known;
   features::ItemView& features = item->features;
-  item->memory_bytes =
-      item->x.size_bytes() + item->q.size_bytes() +
-      features.attribute_keys.size_bytes() + features.times_ms.size_bytes() +
-      features.numeric.size_bytes() + features.attribute_idf.size_bytes();
-  item->memory =
-      std::make_unique_for_overwrite<std::byte[]>(item->memory_bytes);
-  Packer packer(item->memory.get());
+  Packer packer(tail);
   // By falling alignment, so that each is aligned.
   packer.Pack(features.attribute_keys);
   packer.Pack(features.times_ms);

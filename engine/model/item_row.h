@@ -16,9 +16,9 @@ namespace attune {
 
 /// What a model keeps of one item: everything that depends on the item alone,
 /// made when the item is written or the model published, only read by requests.
-/// Its numbers lie in one run of memory, x first, which a request reads from
-/// end to end; the tokens that the vector was made of are not kept. Immutable,
-/// thread-safe.
+/// Its numbers lie right behind the object, in one run of memory that a request
+/// reads from end to end; the tokens that the vector was made of are not kept.
+/// Immutable, thread-safe.
 struct ModelItem {
   /// What Make() copies, from any address.
   struct Parts {
@@ -49,8 +49,7 @@ struct ModelItem {
       std::string_view bytes, int width, const features::Pipeline& pipeline,
       int32_t id_row, features::ItemFeatures* scratch);
 
-  // What the views point into.
-  std::unique_ptr<std::byte[]> memory;
+  /// Bytes behind the object that the views point into.
   size_t memory_bytes = 0;
 };
 

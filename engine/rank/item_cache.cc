@@ -126,8 +126,8 @@ ItemCache::~ItemCache() = default;
 
 // The upper bits, since the lower ones choose the slot.
 size_t ItemCache::ShardIndex(uint64_t hash) {
-  static_assert(kShards == 32);
-  return hash >> 59;
+  static_assert(kShards == 16);
+  return hash >> 60;
 }
 
 ItemCache::Shard& ItemCache::ShardOf(uint64_t hash) {

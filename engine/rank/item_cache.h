@@ -62,7 +62,7 @@ class ItemCache {
  private:
   struct Entry;
   struct Shard;
-  static constexpr size_t kShards = 32;
+  static constexpr size_t kShards = 16;
 
   static size_t ShardIndex(uint64_t hash);
   Shard& ShardOf(uint64_t hash);

@@ -19,22 +19,17 @@ namespace {
 constexpr float kGoldenBoundF32 = 2e-3f;
 constexpr float kGoldenBoundBf16 = 0.25f;
 
-/// Candidates lie all over a large cache: where the next ones begin is fetched
-/// while one is read, first the object, then its numbers.
+/// Candidates lie all over a large cache: a later one's memory, which is one
+/// run, is fetched while one is read.
 void Prefetch(std::span<const std::shared_ptr<const ModelItem>> items,
-              int64_t i) {
+              int64_t i, size_t bytes) {
   constexpr size_t kLineBytes = 64;
-  const size_t at = static_cast<size_t>(i);
-  if (at + 8 < items.size()) {
-    __builtin_prefetch(items[at + 8].get());
-    __builtin_prefetch(&items[at + 8]->memory);
-  }
-  if (at + 4 < items.size()) {
-    const ModelItem& item = *items[at + 4];
-    const size_t bytes = std::min<size_t>(item.memory_bytes, 16 * kLineBytes);
-    for (size_t offset = 0; offset < bytes; offset += kLineBytes) {
-      __builtin_prefetch(item.memory.get() + offset);
-    }
+  constexpr size_t kAhead = 4;
+  const size_t at = static_cast<size_t>(i) + kAhead;
+  if (at >= items.size()) return;
+  const char* memory = reinterpret_cast<const char*>(items[at].get());
+  for (size_t offset = 0; offset < bytes; offset += kLineBytes) {
+    __builtin_prefetch(memory + offset);
   }
 }
 
@@ -205,8 +200,10 @@ Ranker::Scores Ranker::Begun(
   scores.fusion = workspace.ZeroMatrix(count, tasks);
   scores.logits = workspace.Matrix(tasks, count);
   scores.score = workspace.Allocate<double>(count);
+  const size_t item_bytes =
+      sizeof(ModelItem) + 2 * sizeof(float) * config.width + 128;
   for (int64_t i = 0; i < count; ++i) {
-    Prefetch(items, i);
+    Prefetch(items, i, item_bytes);
     std::memcpy(scores.x.row(i), items[i]->x.data(),
                 sizeof(float) * config.width);
     std::memcpy(scores.q.row(i), items[i]->q.data(),
@@ -250,6 +247,7 @@ absl::StatusOr<Ranker::Scores> Ranker::Score(
   }
   MatrixView dense = context.workspace.Matrix(count, config.dense_width);
   for (int64_t i = 0; i < count; ++i) {
+    Prefetch(items, i, sizeof(ModelItem) + 128);  // the keys come first
     model_->pipeline().CandidateFeatures(
         items[i]->features, counters[i], session.kept->profile,
         session.request_features,
