@@ -29,7 +29,7 @@ foreach(_library IN LISTS _found)
   file(REAL_PATH "${_library}" _file)
   file(SHA256 "${_file}" _hash)
   string(SUBSTRING "${_hash}" 0 8 _hash)
-  string(REGEX REPLACE "^([^.]+)\\." "\\1-${_hash}." _new "${_name}")
+  string(REGEX REPLACE "^([^.]+)(.*)$" "\\1-${_hash}\\2" _new "${_name}")
   configure_file("${_file}" "${LIBRARIES}/${_new}" COPYONLY)
   file(CHMOD "${LIBRARIES}/${_new}" PERMISSIONS
     OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE
