@@ -162,6 +162,59 @@ TEST_F(ServedItemsTest, RecordsWrittenWithoutVectorsAreEmbeddedAnew) {
   ExpectAsJustOpened(**engine, "embedded on demand");
 }
 
+// What is kept of a user follows, too: in the owner by its writes, in a
+// follower by looking.
+TEST_F(ServedItemsTest, KeptUsersFollowTheirEventsAndRecords) {
+  auto owner = OpenOwner();
+  ASSERT_TRUE(owner.ok()) << owner.status();
+  EngineOptions options;
+  options.database_path = path_;
+  options.mode = EngineOptions::Mode::kFollower;
+  auto follower = Engine::Open(std::move(options));
+  ASSERT_TRUE(follower.ok()) << follower.status();
+  const std::vector<std::string> ids = Ids();
+  const std::vector<std::string_view> views(ids.begin(), ids.end());
+  const auto scores = [&](Engine& engine, bool without_state) {
+    std::vector<float> result(ids.size());
+    RankIdsOptions rank;
+    rank.now_ms = TrainedShop::kNowMs + 1000;
+    rank.without_state = without_state;
+    const absl::Status status =
+        engine.RankIds(TrainedShop::UserId(2), views, result, rank);
+    EXPECT_TRUE(status.ok()) << status;
+    return result;
+  };
+  std::vector<float> before = scores(**owner, false);
+  EXPECT_EQ(scores(**follower, false), before);
+  for (int round = 0; round < 6; ++round) {
+    absl::Status status;
+    if (round % 3 == 2) {
+      status = (*owner)->DeleteUserEvents(TrainedShop::UserId(2),
+                                          TrainedShop::ItemId(round));
+    } else {
+      const v1::Event event =
+          TrainedShop::Click(TrainedShop::UserId(2), TrainedShop::ItemId(8),
+                             TrainedShop::kNowMs - 500 + round);
+      status = (*owner)->PutEvents({&event, 1});
+    }
+    ASSERT_TRUE(status.ok()) << status;
+    const std::vector<float> kept = scores(**owner, false);
+    const std::vector<float> cold = scores(**owner, true);
+    for (size_t i = 0; i < ids.size(); ++i) {
+      EXPECT_NEAR(kept[i], cold[i], 1e-5) << round << " " << ids[i];
+    }
+    if (round % 3 != 2) {
+      EXPECT_NE(kept, before) << round;
+    }
+    ASSERT_TRUE((*follower)->Refresh().ok());
+    const std::vector<float> followed = scores(**follower, false);
+    for (size_t i = 0; i < ids.size(); ++i) {
+      EXPECT_NEAR(followed[i], cold[i], 1e-5) << round << " " << ids[i];
+    }
+    before = kept;
+  }
+}
+
 TEST_F(ServedItemsTest, RandomWritesUnderASmallMemory) {
   auto opened = OpenOwner(size_t{8} << 20);
   ASSERT_TRUE(opened.ok()) << opened.status();
