@@ -94,7 +94,8 @@ absl::Status EngineImpl::WithSession(ExecutionContext& context,
   ATTUNE_RETURN_IF_ERROR(ReadUser(query, inline_history, *kept));
   const v1::History& history =
       inline_history ? query.request->inline_history() : kept->history;
-  const v1::User* record = kept->record.has_value() ? &*kept->record : nullptr;
+  const std::optional<v1::User>& stored = kept->record;
+  const v1::User* record = stored.has_value() ? &*stored : nullptr;
   if (record == nullptr && query.request != nullptr &&
       query.request->has_inline_user()) {
     record = &query.request->inline_user();
