@@ -47,9 +47,8 @@ struct UntypedStateCache::Core {
     std::atomic<uint64_t> oldest{kNever};
   };
 
-  Core(size_t limit, int shard_count, EvictFunction evict)
+  Core(size_t limit, int shard_count)
       : limit_bytes(limit),
-        on_evict(std::move(evict)),
         shards(static_cast<size_t>(std::max(1, shard_count))) {}
 
   Shard& ShardOf(std::string_view user) {
@@ -120,16 +119,8 @@ struct UntypedStateCache::Core {
         TakeOut(*shard, &shard->entries.back(), out);
         NoteOldest(*shard);
       }
-      ReportEvicted(out);
+      evictions.fetch_add(1, kRelaxed);
       return true;
-    }
-  }
-
-  void ReportEvicted(const Entries& out) {
-    evictions.fetch_add(static_cast<int64_t>(out.size()), kRelaxed);
-    if (!on_evict) return;
-    for (const Entry& entry : out) {
-      on_evict(entry.model, entry.user, entry.value);
     }
   }
 
@@ -158,7 +149,6 @@ struct UntypedStateCache::Core {
   }
 
   std::atomic<size_t> limit_bytes;
-  const EvictFunction on_evict;
   std::vector<Shard> shards;
   std::atomic<uint64_t> clock{0};
   std::atomic<size_t> used_bytes{0};
@@ -170,9 +160,8 @@ struct UntypedStateCache::Core {
   std::atomic<int64_t> rejections{0};
 };
 
-UntypedStateCache::UntypedStateCache(size_t limit_bytes, int shards,
-                                     EvictFunction on_evict)
-    : core_(std::make_unique<Core>(limit_bytes, shards, std::move(on_evict))) {}
+UntypedStateCache::UntypedStateCache(size_t limit_bytes, int shards)
+    : core_(std::make_unique<Core>(limit_bytes, shards)) {}
 
 UntypedStateCache::~UntypedStateCache() = default;
 
@@ -271,23 +260,6 @@ int64_t UntypedStateCache::Clear(std::string_view model) {
     cleared += static_cast<int64_t>(out.size());
   }
   return cleared;
-}
-
-int64_t UntypedStateCache::EvictAll() {
-  int64_t evicted = 0;
-  for (Core::Shard& shard : core_->shards) {
-    Core::Entries out;
-    {
-      std::lock_guard lock(shard.mutex);
-      while (!shard.entries.empty()) {
-        core_->TakeOut(shard, &shard.entries.back(), out);
-      }
-      Core::NoteOldest(shard);
-    }
-    core_->ReportEvicted(out);
-    evicted += static_cast<int64_t>(out.size());
-  }
-  return evicted;
 }
 
 StateCacheStats UntypedStateCache::stats() const {

@@ -24,10 +24,8 @@ struct StateCacheStats {
 class UntypedStateCache {
  public:
   using Value = std::shared_ptr<const void>;
-  using EvictFunction = std::function<void(
-      std::string_view model, std::string_view user, const Value& value)>;
 
-  UntypedStateCache(size_t limit_bytes, int shards, EvictFunction on_evict);
+  UntypedStateCache(size_t limit_bytes, int shards);
   ~UntypedStateCache();
   UntypedStateCache(const UntypedStateCache&) = delete;
   UntypedStateCache& operator=(const UntypedStateCache&) = delete;
@@ -38,7 +36,6 @@ class UntypedStateCache {
   int64_t Erase(std::string_view user);
   bool Erase(std::string_view model, std::string_view user);
   int64_t Clear(std::string_view model);
-  int64_t EvictAll();
   StateCacheStats stats() const;
   size_t limit_bytes() const;
   void SetLimit(size_t limit_bytes);
@@ -65,17 +62,9 @@ class StateCache {
  public:
   using Pointer = std::shared_ptr<const T>;
   using BytesFunction = std::function<size_t(const T&)>;
-  /// Called, without any lock held, on the thread whose Put() or EvictAll()
-  /// pushed the entry out: the place to spill it. May use the cache. Not called
-  /// for replaced or erased entries, whose state is no longer wanted. A Get()
-  /// meanwhile misses.
-  using EvictFunction = std::function<void(
-      std::string_view model, std::string_view user, const Pointer& value)>;
 
-  StateCache(size_t limit_bytes, BytesFunction bytes_of,
-             EvictFunction on_evict = nullptr, int shards = 16)
-      : bytes_of_(std::move(bytes_of)),
-        cache_(limit_bytes, shards, Untyped(std::move(on_evict))) {}
+  StateCache(size_t limit_bytes, BytesFunction bytes_of, int shards = 16)
+      : bytes_of_(std::move(bytes_of)), cache_(limit_bytes, shards) {}
 
   /// The state, now the most recently used; null on a miss. Does not allocate.
   Pointer Get(std::string_view model, std::string_view user) {
@@ -97,9 +86,6 @@ class StateCache {
   }
   /// Forgets every state of a model version; returns how many there were.
   int64_t Clear(std::string_view model) { return cache_.Clear(model); }
-  /// Evicts everything, oldest first within a shard; for a shutdown that
-  /// spills. Returns how many left.
-  int64_t EvictAll() { return cache_.EvictAll(); }
 
   StateCacheStats stats() const { return cache_.stats(); }
   size_t limit_bytes() const { return cache_.limit_bytes(); }
@@ -107,15 +93,6 @@ class StateCache {
   void SetLimit(size_t limit_bytes) { cache_.SetLimit(limit_bytes); }
 
  private:
-  static UntypedStateCache::EvictFunction Untyped(EvictFunction on_evict) {
-    if (!on_evict) return nullptr;
-    return [on_evict = std::move(on_evict)](
-               std::string_view model, std::string_view user,
-               const UntypedStateCache::Value& value) {
-      on_evict(model, user, std::static_pointer_cast<const T>(value));
-    };
-  }
-
   BytesFunction bytes_of_;
   UntypedStateCache cache_;
 };

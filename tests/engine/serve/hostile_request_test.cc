@@ -106,6 +106,20 @@ TEST_F(HostileRequestTest, InlineNumbersMustBeFinite) {
               HasSubstr("field \"inline_user\": feature \"age\" is -inf"));
 }
 
+TEST_F(HostileRequestTest, InlineRecordsAreBounded) {
+  EXPECT_EQ(
+      Refused([](auto& r) {
+        for (int i = 0; i <= 100'000; ++i) {
+          r.mutable_inline_history()->add_events();
+        }
+      }),
+      "field \"inline_history\": 100001 events, at most 100000 are taken");
+  EXPECT_THAT(Refused([](auto& r) {
+                for (int i = 0; i <= 100'000; ++i) r.add_history_items();
+              }),
+              HasSubstr("\"history_items\": 100001 items"));
+}
+
 TEST_F(HostileRequestTest, AnUnknownModelIsQuoted) {
   v1::RankRequest request = Request("user1", 0, 5);
   request.set_model(std::string("v\0\x01\n", 4));
