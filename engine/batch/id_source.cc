@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "engine/io/excerpt.h"
 #include "engine/io/file_format.h"
+#include "engine/io/id_field.h"
 #include "engine/io/line_source.h"
 #include "engine/io/record_formats.h"
 #include "engine/io/record_reader.h"
@@ -87,18 +88,10 @@ class RecordIds final : public IdSource {
     if (found == record_.fields.end() || found->missing()) {
       return Error("missing");
     }
-    switch (found->kind) {
-      case RecordField::Kind::kNumber:
-      case RecordField::Kind::kText:
-      case RecordField::Kind::kCell:
-        break;
-      case RecordField::Kind::kBoolean:
-        return Error("neither text nor a number");
-      default:
-        return Error("a list, where one id is expected");
-    }
-    if (found->text.empty()) return Error("empty");
-    id->assign(found->text);
+    const absl::StatusOr<std::string_view> text = IdOf(*found);
+    if (!text.ok()) return Error(ToStd(text.status().message()));
+    if (text->empty()) return Error("empty");
+    id->assign(*text);
     return true;
   }
   std::string where() const override {

@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "engine/ingest/record_checks.h"
 #include "engine/io/excerpt.h"
+#include "engine/io/id_field.h"
 #include "engine/io/number_text.h"
 #include "engine/io/split.h"
 #include "features/time_value.h"
@@ -31,6 +32,11 @@ absl::Status NotA(std::string_view what, const RecordField& field) {
 absl::StatusOr<std::string> FieldText(const RecordField& field) {
   if (field.kind == Kind::kList) return NotA("a single value", field);
   return std::string(field.text);
+}
+
+absl::StatusOr<std::string> FieldId(const RecordField& field) {
+  ATTUNE_ASSIGN_OR_RETURN(const std::string_view id, IdOf(field));
+  return std::string(id);
 }
 
 absl::Status AppendFieldList(const RecordField& field, TextList* out) {

@@ -17,6 +17,9 @@ namespace attune {
 /// Text as written; a list is an error.
 absl::StatusOr<std::string> FieldText(const RecordField& field);
 
+/// An id (engine/io/id_field.h).
+absl::StatusOr<std::string> FieldId(const RecordField& field);
+
 /// The elements of a list or of "a|b" in TSV; one for a single value; none
 /// where missing. Empty elements are left out.
 absl::Status AppendFieldList(

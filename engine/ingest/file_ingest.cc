@@ -47,6 +47,9 @@ absl::Status FileIngest::Run(const std::optional<IngestJournal::Place>& earlier,
   // After a failed write the group is gone, and a note of how far the file was
   // read would lose its rows.
   if (write_failed_) return taken;
+  // Nor does a schema stay that no row was read by: the right file may have
+  // another.
+  if (!taken.ok() && summary_.rows == 0) return taken;
   // What was good before the error stays, and the next run goes on there.
   const absl::Status written = WriteRows(/*ends=*/true, group);
   return taken.ok() ? written : taken;

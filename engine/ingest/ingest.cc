@@ -165,6 +165,7 @@ absl::Status IngestFiles(storage::Database* database,
   ATTUNE_ASSIGN_OR_RETURN(const features::Schema schema,
                           FindSchema(files, options, base, summary));
 
+  int64_t rows = 0;
   // The schema is committed with the first rows that were read by it.
   storage::WriteGroup group;
   if (!(schema == stored)) {
@@ -180,7 +181,12 @@ absl::Status IngestFiles(storage::Database* database,
     }
     FileIngest ingest(database, &options, &schema, &file.journal,
                       &file_summary);
-    ATTUNE_RETURN_IF_ERROR(ingest.Run(file.earlier, &group));
+    const absl::Status taken = ingest.Run(file.earlier, &group);
+    rows += file_summary.rows;
+    if (!taken.ok()) {
+      if (rows == 0) summary->inferred.clear();  // the schema was not stored
+      return taken;
+    }
   }
   if (!group.empty()) {
     ATTUNE_RETURN_IF_ERROR(database->Write(std::move(group), {options.sync}));

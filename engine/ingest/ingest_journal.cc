@@ -20,6 +20,32 @@ namespace {
 
 using Json = nlohmann::json;
 
+struct HashFree {
+  void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
+};
+using HashState = std::unique_ptr<XXH3_state_t, HashFree>;
+
+std::string HexDigest(const XXH3_state_t* state) {
+  const XXH128_hash_t hash = XXH3_128bits_digest(state);
+  return absl::StrFormat("%016x%016x", hash.high64, hash.low64);
+}
+
+// xxh3-128 of a file's content, unpacked, as 32 hex digits: for a plain file
+// the same as HashFile.
+absl::StatusOr<std::string> HashContent(const std::string& path) {
+  ATTUNE_ASSIGN_OR_RETURN(const std::unique_ptr<ByteSource> source,
+                          ByteSource::Open(path));
+  const HashState state(XXH3_createState());
+  if (state == nullptr) return absl::ResourceExhaustedError("out of memory");
+  XXH3_128bits_reset(state.get());
+  std::vector<char> buffer(size_t{256} << 10);
+  while (true) {
+    ATTUNE_ASSIGN_OR_RETURN(const size_t count, source->Read(buffer));
+    if (count == 0) return HexDigest(state.get());
+    XXH3_128bits_update(state.get(), buffer.data(), count);
+  }
+}
+
 struct Prefix {
   std::string hash;
   int64_t line_end = 0;  // bytes of a line end that follows, if it needs one
@@ -31,10 +57,7 @@ absl::StatusOr<std::optional<Prefix>> HashPrefix(const std::string& path,
                                                  int64_t bytes) {
   ATTUNE_ASSIGN_OR_RETURN(const std::unique_ptr<ByteSource> source,
                           ByteSource::Open(path));
-  struct Free {
-    void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
-  };
-  const std::unique_ptr<XXH3_state_t, Free> state(XXH3_createState());
+  const HashState state(XXH3_createState());
   if (state == nullptr) return absl::ResourceExhaustedError("out of memory");
   XXH3_128bits_reset(state.get());
   std::vector<char> buffer(size_t{256} << 10);
@@ -49,8 +72,7 @@ absl::StatusOr<std::optional<Prefix>> HashPrefix(const std::string& path,
     last = buffer[count - 1];
     bytes -= static_cast<int64_t>(count);
   }
-  const XXH128_hash_t hash = XXH3_128bits_digest(state.get());
-  Prefix prefix{absl::StrFormat("%016x%016x", hash.high64, hash.low64)};
+  Prefix prefix{HexDigest(state.get())};
   if (last == '\n') return prefix;
   // The last line had no end. It has one now, or is still the last.
   std::string_view rest;
@@ -100,20 +122,25 @@ absl::StatusOr<Json> ParsePlace(std::string_view text, std::string_view what,
 absl::StatusOr<IngestJournal> IngestJournal::Open(storage::Database* database,
                                                   std::string kind,
                                                   std::string path) {
-  ATTUNE_ASSIGN_OR_RETURN(std::string hash, storage::HashFile(path));
+  ATTUNE_ASSIGN_OR_RETURN(std::string packed, storage::HashFile(path));
+  // What breaks off while it is unpacked has no content to be known by.
+  absl::StatusOr<std::string> content = HashContent(path);
+  std::string hash = content.ok() ? *std::move(content) : packed;
   std::error_code error;
   std::filesystem::path absolute = std::filesystem::canonical(path, error);
   if (!error) path = absolute.string();
   return IngestJournal(database, std::move(kind), std::move(path),
-                       std::move(hash));
+                       std::move(hash), std::move(packed));
 }
 
 IngestJournal::IngestJournal(storage::Database* database, std::string kind,
-                             std::string path, std::string hash)
+                             std::string path, std::string hash,
+                             std::string packed_hash)
     : database_(database),
       kind_(std::move(kind)),
       path_(std::move(path)),
-      hash_(std::move(hash)) {}
+      hash_(std::move(hash)),
+      packed_hash_(std::move(packed_hash)) {}
 
 std::string IngestJournal::BookmarkKey() const {
   // By hash: paths may be longer than keys.
@@ -125,8 +152,12 @@ std::string IngestJournal::BookmarkKey() const {
 absl::StatusOr<std::optional<IngestJournal::Place>> IngestJournal::Find()
     const {
   Place place;
-  ATTUNE_ASSIGN_OR_RETURN(const std::optional<v1::JournalEntry> entry,
+  ATTUNE_ASSIGN_OR_RETURN(std::optional<v1::JournalEntry> entry,
                           database_->ReadJournal(kind_, hash_));
+  if (!entry.has_value() && packed_hash_ != hash_) {
+    // As databases of before know a .gz file.
+    ATTUNE_ASSIGN_OR_RETURN(entry, database_->ReadJournal(kind_, packed_hash_));
+  }
   if (entry.has_value()) {
     ATTUNE_RETURN_IF_ERROR(
         ParsePlace(entry->summary(), "ingest journal", &place).status());

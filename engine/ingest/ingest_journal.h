@@ -15,9 +15,10 @@ namespace attune {
 /// How far a file has been taken, and how that is remembered.
 ///
 /// Two notes are written with the rows they speak of: the journal entry under
-/// the hash of the whole file, which recognises the same file, whatever its
-/// name, and a bookmark under the file's path with the hash of what was taken,
-/// which recognises a file that was mended behind that place or has grown.
+/// the hash of the whole file's content (unpacked, so that a file and its .gz
+/// are one), which recognises it whatever its name, and a bookmark under the
+/// file's path with the hash of what was taken, which recognises a file that
+/// was mended behind that place or has grown.
 class IngestJournal {
  public:
   struct Place {
@@ -44,13 +45,14 @@ class IngestJournal {
 
  private:
   IngestJournal(storage::Database* database, std::string kind, std::string path,
-                std::string hash);
+                std::string hash, std::string packed_hash);
   std::string BookmarkKey() const;
 
   storage::Database* database_;
   std::string kind_;
   std::string path_;
-  std::string hash_;
+  std::string hash_;         // of the content
+  std::string packed_hash_;  // of the bytes on disk
 };
 
 }  // namespace attune

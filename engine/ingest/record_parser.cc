@@ -85,7 +85,7 @@ absl::Status RecordParser::ParseItem(const Record& record, v1::Item* item) {
   for (const RecordField& field : record.fields) {
     if (field.missing()) continue;
     if (field.name == "item_id") {
-      ATTUNE_TAKE_FIELD(*item->mutable_item_id(), FieldText(field));
+      ATTUNE_TAKE_FIELD(*item->mutable_item_id(), FieldId(field));
     } else if (field.name == "title") {
       ATTUNE_TAKE_FIELD(*item->mutable_title(), FieldText(field));
     } else if (field.name == "description") {
@@ -113,7 +113,7 @@ absl::Status RecordParser::ParseUser(const Record& record, v1::User* user) {
   for (const RecordField& field : record.fields) {
     if (field.missing()) continue;
     if (field.name == "user_id") {
-      ATTUNE_TAKE_FIELD(*user->mutable_user_id(), FieldText(field));
+      ATTUNE_TAKE_FIELD(*user->mutable_user_id(), FieldId(field));
     } else {
       ATTUNE_RETURN_IF_ERROR(
           AddFeature(record, field, Entity::kUser, user->add_features()));
@@ -146,11 +146,11 @@ absl::Status RecordParser::ParseEvent(const Record& record, v1::Event* event) {
     } else if (field.missing()) {
       continue;
     } else if (field.name == "user_id") {
-      ATTUNE_TAKE_FIELD(*event->mutable_user_id(), FieldText(field));
+      ATTUNE_TAKE_FIELD(*event->mutable_user_id(), FieldId(field));
     } else if (field.name == "item_id") {
-      ATTUNE_TAKE_FIELD(*event->mutable_item_id(), FieldText(field));
+      ATTUNE_TAKE_FIELD(*event->mutable_item_id(), FieldId(field));
     } else if (field.name == "event_id") {
-      ATTUNE_TAKE_FIELD(*event->mutable_event_id(), FieldText(field));
+      ATTUNE_TAKE_FIELD(*event->mutable_event_id(), FieldId(field));
     } else if (field.name == "timestamp" || field.name == "time_ms") {
       int64_t time_ms = 0;
       const bool seconds = field.name == "timestamp";

@@ -191,6 +191,7 @@ class JsonRecordReader final : public RecordReader {
 
   static absl::Status ParseField(ondemand::value value, RecordField* field) {
     field->list.clear();
+    field->list_kinds.clear();
     field->text = {};
     ondemand::json_type type;
     if (auto error = value.type().get(type)) return Broken(error);
@@ -204,7 +205,9 @@ class JsonRecordReader final : public RecordReader {
       if (auto error = std::move(item).get(element)) return Broken(error);
       if (auto error = element.type().get(type)) return Broken(error);
       ATTUNE_RETURN_IF_ERROR(ParseScalar(type, element, field));
-      if (!field->missing()) field->list.push_back(field->text);
+      if (field->missing()) continue;
+      field->list.push_back(field->text);
+      field->list_kinds.push_back(field->kind);
     }
     field->kind = RecordField::Kind::kList;
     field->text = {};

@@ -21,6 +21,7 @@ struct RecordField {
   Kind kind = Kind::kMissing;
   std::string_view text;
   std::vector<std::string_view> list;
+  std::vector<Kind> list_kinds;  ///< of each element of a JSON list
 
   bool missing() const { return kind == Kind::kMissing; }
 };

@@ -66,9 +66,11 @@ TEST_F(IdSourceTest, NamesThePlaceOfABadRow) {
   EXPECT_THAT(ErrorOf("a.jsonl", "{\"user_id\":\"\"}\n"),
               HasSubstr("field \"user_id\": empty"));
   EXPECT_THAT(ErrorOf("a.jsonl", "{\"user_id\":[\"u\"]}\n"),
-              HasSubstr("field \"user_id\": a list"));
-  EXPECT_THAT(ErrorOf("a.jsonl", "{\"user_id\":true}\n"),
-              HasSubstr("neither text nor a number"));
+              HasSubstr("field \"user_id\": not an id, which is a string or a "
+                        "whole number (got a list)"));
+  EXPECT_THAT(
+      ErrorOf("a.jsonl", "{\"user_id\":true}\n"),
+      HasSubstr("not an id, which is a string or a whole number (got true)"));
   EXPECT_THAT(ErrorOf("a.tsv", "id\tage\nu1\t3\n"),
               HasSubstr("a.tsv:1: no column \"user_id\"; columns: id, age"));
   EXPECT_THAT(ErrorOf("a.tsv", "user_id\tage\nu1\t3\nu2\n"),

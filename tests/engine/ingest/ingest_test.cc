@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "database_test_base.h"
 #include "engine/ingest/database_schema.h"
+#include "storage/file_hash.h"
 
 namespace attune {
 namespace {
@@ -378,6 +379,72 @@ TEST_F(IngestTest, ADeclaredSchemaIsALawAndMapsNames) {
   ASSERT_TRUE(IngestFiles(database.get(), plain, &summary_).ok());
   EXPECT_EQ(database->GetHistory("u")->events(0).action(), "read");
   EXPECT_EQ(database->GetHistory("u")->events(0).item_id(), "007");
+}
+
+TEST_F(IngestTest, AFileAndItsGzipAreOne) {
+  auto database = OpenDatabase("db");
+  const std::string text = EventRows(kRows);
+  const std::string plain = WriteFile("e.tsv", text);
+  const std::string packed = WriteGzip("packed.tsv.gz", text);
+  ASSERT_TRUE(Ingest(*database, plain).ok());
+  ASSERT_TRUE(Ingest(*database, packed).ok());
+  EXPECT_TRUE(file().already_done);
+  EXPECT_EQ(Events(*database), kRows);
+
+  auto other = OpenDatabase("other");
+  ASSERT_TRUE(Ingest(*other, packed).ok());
+  ASSERT_TRUE(Ingest(*other, plain).ok());
+  EXPECT_TRUE(file().already_done);
+  EXPECT_EQ(Events(*other), kRows);
+}
+
+TEST_F(IngestTest, AGzipTakenByItsBytesIsKnown) {
+  // As databases were written before content was hashed.
+  auto database = OpenDatabase("db");
+  const std::string packed = WriteGzip("packed.tsv.gz", EventRows(kRows));
+  v1::JournalEntry entry;
+  entry.set_complete(true);
+  entry.set_summary(R"({"offset": 1, "line": 1, "rows": 1})");
+  storage::WriteGroup group;
+  ASSERT_TRUE(
+      group.PutJournal("events", *storage::HashFile(packed), entry).ok());
+  ASSERT_TRUE(database->Write(std::move(group)).ok());
+  ASSERT_TRUE(Ingest(*database, packed).ok());
+  EXPECT_TRUE(file().already_done);
+  EXPECT_EQ(Events(*database), 0);
+}
+
+TEST_F(IngestTest, AFileOfWhichNoRowWasTakenLeavesNoSchema) {
+  auto database = OpenDatabase("db");
+  const std::string header = "user_id\titem_id\ttimestamp\tprice\n";
+  // The second row would have made the price a text.
+  const std::string bad =
+      WriteFile("bad.tsv", header + "u\ti\tnoon\t1\nu\ti\t1600000000\tlow\n");
+  EXPECT_FALSE(Ingest(*database, bad).ok());
+  EXPECT_THAT(summary_.inferred, IsEmpty());
+  EXPECT_THAT(LoadSchema(*database)->columns(), IsEmpty());
+
+  const std::string good =
+      WriteFile("good.tsv", header + "u\ti\t1600000000\t1\n");
+  ASSERT_TRUE(Ingest(*database, good).ok());
+  const features::Schema schema = *LoadSchema(*database);
+  ASSERT_NE(schema.Find(features::Entity::kEvent, "price"), nullptr);
+  EXPECT_EQ(schema.Find(features::Entity::kEvent, "price")->type,
+            features::ColumnType::kNumeric);
+}
+
+TEST_F(IngestTest, ADeclaredSchemaGoesWithItsFailedFileToo) {
+  auto database = OpenDatabase("db");
+  IngestOptions options;
+  options.schema = *features::Schema::FromJson(
+      R"({"columns": [{"name": "price", "entity": "event",
+                       "type": "numeric"}]})",
+      "schema.json");
+  const std::string path =
+      WriteFile("e.tsv", "user_id\titem_id\ttimestamp\tprice\nu\ti\t1\tlow\n");
+  EXPECT_FALSE(Ingest(*database, path, options).ok());
+  EXPECT_THAT(LoadSchema(*database)->columns(), IsEmpty());
+  EXPECT_TRUE(Ingest(*database, path).ok());
 }
 
 TEST_F(IngestTest, EmptyFilesAreDoneAtOnce) {

@@ -80,7 +80,7 @@ class RecordParserTest : public DatabaseTest {
 
 TEST_F(RecordParserTest, IdsAreTextAsWritten) {
   EXPECT_EQ(Item("{\"item_id\": 1}").item_id(), "1");
-  EXPECT_EQ(Item("{\"item_id\": 1.0}").item_id(), "1.0");
+  EXPECT_EQ(Item("{\"item_id\": \"1.0\"}").item_id(), "1.0");
   EXPECT_EQ(Item("{\"item_id\": 12345678901234567890123}").item_id(),
             "12345678901234567890123");
   EXPECT_EQ(Item("{\"item_id\": -5781461435447152359}").item_id(),
@@ -233,7 +233,8 @@ TEST_F(RecordParserTest, NamesWhatIsWrongWithAnEvent) {
       {"\"user_id\":\"\",\"item_id\":2", "field \"user_id\": is empty"},
       {"\"user_id\":null,\"item_id\":2", "field \"user_id\": is empty"},
       {"\"user_id\":[1],\"item_id\":2",
-       "field \"user_id\": not a single value (got a list)"},
+       "field \"user_id\": not an id, which is a string or a whole number (got "
+       "a list)"},
       {"\"user_id\":1,\"item_id\":2,\"timestamp\":\"abc\"",
        "field \"timestamp\": not a number of seconds or a date (got \"abc\")"},
       {"\"user_id\":1,\"item_id\":2,\"timestamp\":true",
