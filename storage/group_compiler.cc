@@ -238,7 +238,10 @@ absl::Status GroupCompiler::Apply(const PutVectorRow& row) {
     return absl::OkStatus();
   }
   if (deletes_vectors_) {
-    vector_versions_.insert(std::move(DecodeModelKey(row.key)->model_version));
+    std::optional<ModelKeyParts> parts = DecodeModelKey(row.key);
+    if (!parts.has_value())
+      return absl::InternalError("no model in a row's key");
+    vector_versions_.insert(std::move(parts->model_version));
   }
   sink_.Put(Family::kItemVectors, row.key, row.value);
   return absl::OkStatus();

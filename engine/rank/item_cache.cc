@@ -152,7 +152,7 @@ std::span<const ItemCache::Miss> ItemCache::Get(
     ++begin[ShardIndex(hashes[i]) + 1];
   }
   for (size_t s = 0; s < kShards; ++s) begin[s + 1] += begin[s];
-  std::array<uint32_t, kShards> next;
+  std::array<uint32_t, kShards> next = {};
   std::copy_n(begin.begin(), kShards, next.begin());
   for (int64_t i = 0; i < count; ++i) {
     order[next[ShardIndex(hashes[i])]++] = static_cast<uint32_t>(i);

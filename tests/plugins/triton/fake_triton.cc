@@ -133,12 +133,12 @@ TRITONSERVER_Error* TRITONBACKEND_ModelInstanceModel(
 }
 TRITONSERVER_Error* TRITONBACKEND_ModelInstanceReportStatistics(
     TRITONBACKEND_ModelInstance* instance, TRITONBACKEND_Request* /*request*/,
-    bool success, uint64_t start, uint64_t compute_start, uint64_t compute_end,
-    uint64_t end) {
+    bool success, uint64_t execute_start_ns, uint64_t compute_start_ns,
+    uint64_t compute_end_ns, uint64_t execute_end_ns) {
   std::lock_guard<std::mutex> lock(instance->mutex);
   ++(success ? instance->succeeded : instance->failed);
-  if (start > compute_start || compute_start > compute_end ||
-      compute_end > end) {
+  if (execute_start_ns > compute_start_ns ||
+      compute_start_ns > compute_end_ns || compute_end_ns > execute_end_ns) {
     return TRITONSERVER_ErrorNew(kTritonInvalidArgument, "time runs backwards");
   }
   return nullptr;
