@@ -22,6 +22,8 @@ absl::StatusOr<EvaluationReport> EvaluateModel(
   report.protocol = std::string(ProtocolName(options.split.protocol));
   report.cases = static_cast<int64_t>(set->split->test().size());
   report.candidates = static_cast<int32_t>(set->split->candidates().size());
+  report.items = set->split->item_count();
+  report.data_fingerprint = set->dataset->Fingerprint();
   if (options.with_baselines) {
     ATTUNE_ASSIGN_OR_RETURN(
         report.rows, BaselineRows(*set->split, options.ks, context, pool));
@@ -39,6 +41,7 @@ absl::StatusOr<EvaluationReport> EvaluateModel(
   Evaluator evaluator(model.scorer(), *set->split, *set->features, data.actions,
                       pool);
   evaluator.SetItems(x_view, q_view);
+  evaluator.SetCancelled(options.cancelled);
   const FusionChoice choice{model.config().fusion_mode,
                             model.config().fusion_weight};
   std::vector<double> all, unseen;

@@ -28,8 +28,10 @@ struct EvaluationRow {
 
 struct EvaluationReport {
   std::string protocol;
+  std::string data_fingerprint;  ///< Dataset::Fingerprint()
   int64_t cases = 0;
-  int32_t candidates = 0;
+  int32_t candidates = 0;  ///< Split::candidates()
+  int32_t items = 0;       ///< of the database, with events or without
   std::vector<EvaluationRow> rows;
   /// Time split of logs with impressions: the test window's, as shown.
   std::vector<TaskRow> tasks;

@@ -46,6 +46,10 @@ absl::StatusOr<std::vector<std::vector<TargetRanks>>> Evaluator::Rank(
     const size_t end = cases.size() * (slice + 1) / slices;
     for (size_t i = begin; i < end; ++i) {
       worker.context.workspace.Reset();
+      if (cancelled_.IsSet()) {
+        statuses[slice] = absl::CancelledError("stopped");
+        return;
+      }
       statuses[slice] = RankOne(worker, cases[i], choices, options, ranks);
       if (!statuses[slice].ok()) return;
       for (size_t c = 0; c < choices.size(); ++c) result[c][i] = ranks[c];
@@ -200,6 +204,10 @@ absl::StatusOr<TaskScores> Evaluator::ScoreImpressions(
     Worker worker(scorer_.config());
     for (size_t i = cases.size() * slice / slices;
          i < cases.size() * (slice + 1) / slices; ++i) {
+      if (cancelled_.IsSet()) {
+        statuses[slice] = absl::CancelledError("stopped");
+        return;
+      }
       statuses[slice] = ScoreCase(worker, dataset, cases[i], tasks, mode,
                                   scores.groups[i], scores);
       if (!statuses[slice].ok()) return;

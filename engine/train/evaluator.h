@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/cancel_flag.h"
 #include "base/parallel.h"
 #include "engine/model/scorer.h"
 #include "engine/train/example_features.h"
@@ -42,6 +43,9 @@ class Evaluator {
     q_ = q;
   }
 
+  /// Rank() and ScoreImpressions() look at it before every case.
+  void SetCancelled(CancelFlag cancelled) { cancelled_ = cancelled; }
+
   /// Ranks of every case's target: result[choice][case]. Choices with weight 0
   /// or mode kNone are the match term alone.
   absl::StatusOr<std::vector<std::vector<TargetRanks>>> Rank(
@@ -78,6 +82,7 @@ class Evaluator {
   std::span<const int32_t> actions_;
   ThreadPool& pool_;
   ConstMatrixView x_, q_;
+  CancelFlag cancelled_;
 };
 
 }  // namespace attune

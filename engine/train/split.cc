@@ -257,7 +257,11 @@ absl::StatusOr<Split> Split::Create(const Dataset& dataset,
         StrCat(ProtocolName(options.protocol), ": ", split.validation_.size(),
                " validation and ", split.test_.size(), " test cases from ",
                users, " users with ", dataset.interaction_count(),
-               " interactions; both need at least one"));
+               " interactions; both need at least one",
+               options.protocol == Protocol::kTimeSplit
+                   ? std::string("")
+                   : StrCat(", and a user counts from ", options.min_positives,
+                            " positive events on (training.min_positives)")));
   }
   std::vector<bool> occurs(split.item_count_, options.whole_catalogue);
   for (const Interaction& event : split.events_) occurs[event.item] = true;

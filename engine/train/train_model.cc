@@ -87,6 +87,22 @@ absl::Status LoadCheckpoint(const std::string& path,
   return absl::OkStatus();
 }
 
+/// The newest checkpoint of a run; epoch 0: there is none.
+struct Place {
+  int stage = 0;
+  int epoch = 0;
+};
+
+absl::Status Stopped(const Place& place) {
+  if (place.epoch == 0) {
+    return absl::CancelledError(
+        "training stopped before its first epoch was done");
+  }
+  return absl::CancelledError(
+      StrCat("training stopped behind epoch ", place.epoch, " of the ",
+             place.stage == 0 ? "match" : "decoder", " stage"));
+}
+
 struct ChosenFusion {
   FusionChoice choice;
   double metric = 0;  ///< its validation NDCG@10
@@ -178,17 +194,14 @@ Json ReportJson(const EvaluationReport& report) {
                      {"log_loss", row.log_loss},
                      {"calibration_error", row.calibration_error}});
   }
-  return {{"protocol", report.protocol},
-          {"tasks", tasks},
-          {"cases", report.cases},
-          {"candidates", report.candidates},
-          {"rows", rows}};
+  return {{"protocol", report.protocol}, {"tasks", tasks},
+          {"cases", report.cases},       {"candidates", report.candidates},
+          {"items", report.items},       {"rows", rows}};
 }
 
-}  // namespace
-
-absl::StatusOr<TrainModelResult> TrainModel(storage::Database& database,
-                                            const TrainModelOptions& options) {
+absl::StatusOr<TrainModelResult> Run(storage::Database& database,
+                                     const TrainModelOptions& options,
+                                     Place& place) {
   const int64_t start = MonotonicNs();
   // Not after hours of work.
   ATTUNE_RETURN_IF_ERROR(CheckModelTarget(options.output));
@@ -208,20 +221,24 @@ absl::StatusOr<TrainModelResult> TrainModel(storage::Database& database,
   ATTUNE_RETURN_IF_ERROR(
       ValueFormula::Compile(config.value_formula, config.tasks).status());
   ATTUNE_ASSIGN_OR_RETURN(auto backend, MakeBackend(options.backend));
+  TrainingData data = set->DataFor(config);
+  data.cancelled = options.cancelled;
   ATTUNE_ASSIGN_OR_RETURN(
       auto trainer,
-      Trainer::Create(config, training, *backend, set->DataFor(config), pool));
+      Trainer::Create(config, training, *backend, std::move(data), pool));
 
   const std::string checkpoint = options.output + ".checkpoint";
   const std::string identity = Identity(*set, config, training);
   TrainerState state;
   if (options.resume) {
     ATTUNE_RETURN_IF_ERROR(LoadCheckpoint(checkpoint, identity, state));
+    place = {state.stage, state.epoch};
   }
   ATTUNE_RETURN_IF_ERROR(trainer->Run(
       state,
       [&](const EpochReport& report, const TrainerState& now) -> absl::Status {
         ATTUNE_RETURN_IF_ERROR(SaveCheckpoint(checkpoint, identity, now));
+        place = {now.stage, now.epoch};
         if (options.on_epoch) options.on_epoch(report);
         return context.CheckProgress();
       }));
@@ -248,6 +265,8 @@ absl::StatusOr<TrainModelResult> TrainModel(storage::Database& database,
   report.protocol = std::string(ProtocolName(split_options.protocol));
   report.cases = static_cast<int64_t>(set->split->test().size());
   report.candidates = static_cast<int32_t>(set->split->candidates().size());
+  report.items = set->split->item_count();
+  report.data_fingerprint = set->dataset->Fingerprint();
   ATTUNE_ASSIGN_OR_RETURN(report.rows,
                           BaselineRows(*set->split, kReportKs, context, pool));
   struct Variant {
@@ -292,7 +311,11 @@ absl::StatusOr<TrainModelResult> TrainModel(storage::Database& database,
   ATTUNE_ASSIGN_OR_RETURN(parts.golden,
                           MakeGolden(database, *set, parts, options.backend));
   result.seconds = static_cast<double>(MonotonicNs() - start) * 1e-9;
-  Json report_json = {{"data",
+  Json report_json = {{"split",
+                       {{"protocol", ProtocolName(split_options.protocol)},
+                        {"test_days", split_options.test_days},
+                        {"min_positives", split_options.min_positives}}},
+                      {"data",
                        {{"fingerprint", set->dataset->Fingerprint()},
                         {"users", set->dataset->users().size()},
                         {"items", set->dataset->items().size()},
@@ -307,6 +330,16 @@ absl::StatusOr<TrainModelResult> TrainModel(storage::Database& database,
   parts.report_json = report_json.dump(2) + "\n";
   ATTUNE_ASSIGN_OR_RETURN(result.version, Model::Save(parts, options.output));
   ::unlink(checkpoint.c_str());
+  return result;
+}
+
+}  // namespace
+
+absl::StatusOr<TrainModelResult> TrainModel(storage::Database& database,
+                                            const TrainModelOptions& options) {
+  Place place;
+  absl::StatusOr<TrainModelResult> result = Run(database, options, place);
+  if (absl::IsCancelled(result.status())) return Stopped(place);
   return result;
 }
 

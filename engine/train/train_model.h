@@ -42,7 +42,8 @@ struct TrainModelResult {
 /// the data, trains both stages, chooses on validation which parts of the
 /// fusion help, evaluates the held-out targets beside popularity and kNN, and
 /// adds golden requests. A checkpoint is written after every epoch and removed
-/// at the end. Cancelled when asked to stop: the checkpoint stays.
+/// at the end. Cancelled when asked to stop, within a step: the checkpoint of
+/// the epochs before stays, and the message says which is the last of them.
 absl::StatusOr<TrainModelResult> TrainModel(storage::Database& database,
                                             const TrainModelOptions& options);
 

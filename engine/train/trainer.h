@@ -10,41 +10,12 @@
 #include "attention/backend.h"
 #include "base/parallel.h"
 #include "engine/model/network.h"
-#include "engine/train/decoder_step.h"
 #include "engine/train/evaluator.h"
-#include "engine/train/example_features.h"
-#include "engine/train/match_step.h"
 #include "engine/train/options.h"
-#include "engine/train/split.h"
+#include "engine/train/trainer_state.h"
+#include "engine/train/training_data.h"
 
 namespace attune {
-
-/// Everything a trainer reads. All must outlive it.
-struct TrainingData {
-  const Dataset* dataset = nullptr;
-  const Split* split = nullptr;
-  const Catalogue* catalogue = nullptr;
-  const ExampleFeatures* features = nullptr;
-  /// Dataset action to ModelConfig::actions index.
-  std::vector<int32_t> actions;
-  /// Loss weight of a target by dataset action; empty: all 1.
-  std::vector<float> action_weights;
-  /// Dataset task bit to ModelConfig::tasks index, -1 = not a task.
-  std::vector<int32_t> tasks;
-};
-
-/// Where training stands; all that a resume needs, since every random stream is
-/// derived from (seed, stage, epoch, step, shard).
-struct TrainerState {
-  int stage = 0;  ///< 0 match, 1 decoder, 2 done
-  int epoch = 0;  ///< finished epochs of the stage
-  int64_t step = 0;
-  int stale_epochs = 0;
-  double best_metric = -1;
-  std::vector<float> values, best_values;
-  std::vector<float> average;  ///< of values; empty without average_decay
-  std::vector<float> first_moment, second_moment;
-};
 
 /// One epoch's outcome.
 struct EpochReport {
@@ -67,28 +38,27 @@ class Trainer {
   using EpochFunction =
       std::function<absl::Status(const EpochReport&, const TrainerState&)>;
 
+  /// InvalidArgument for options out of range; `options.threads`, the number of
+  /// shards of a step, must not be 0.
   static absl::StatusOr<std::unique_ptr<Trainer>> Create(
       const ModelConfig& config, const TrainOptions& options,
       const Backend& backend, TrainingData data, ThreadPool& pool);
   ~Trainer();
 
   /// Continues from `state` (a fresh one has no values) to the end. Calls
-  /// `on_epoch` after each epoch: write a checkpoint, show progress, or return
-  /// an error (Cancelled) to stop.
+  /// `on_epoch` after each epoch: write a checkpoint or show progress; an error
+  /// of it ends the training. Cancelled when the data's flag is set, at the
+  /// next step: `state` is then somewhere in an epoch, to be thrown away.
   absl::Status Run(TrainerState& state, const EpochFunction& on_epoch);
 
   /// Validation NDCG@10 (unseen) of each choice with the given values; used to
   /// choose the fusion weight.
   absl::StatusOr<std::vector<double>> Validate(
-      std::span<const float> values, std::span<const FusionChoice> choices) {
-    return ValidateAmong(values, choices, rerank());
-  }
+      std::span<const float> values, std::span<const FusionChoice> choices);
   /// Ranks of the given cases; `exclude_seen` as in Evaluator::Options.
   absl::StatusOr<std::vector<std::vector<TargetRanks>>> Rank(
       std::span<const float> values, std::span<const EvalCase> cases,
-      std::span<const FusionChoice> choices, bool exclude_seen) {
-    return RankAmong(values, cases, choices, exclude_seen, rerank());
-  }
+      std::span<const FusionChoice> choices, bool exclude_seen);
 
   /// Logits of impressions with the given values.
   absl::StatusOr<TaskScores> ScoreImpressions(
@@ -104,14 +74,6 @@ class Trainer {
 
  private:
   struct Impl;
-  int rerank() const;
-  // The `rerank` best of the match term go through the fusion.
-  absl::StatusOr<std::vector<double>> ValidateAmong(
-      std::span<const float> values, std::span<const FusionChoice> choices,
-      int rerank);
-  absl::StatusOr<std::vector<std::vector<TargetRanks>>> RankAmong(
-      std::span<const float> values, std::span<const EvalCase> cases,
-      std::span<const FusionChoice> choices, bool exclude_seen, int rerank);
   explicit Trainer(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

@@ -1,0 +1,95 @@
+#include "engine/train/network_evaluator.h"
+
+#include <utility>
+
+#include "base/status_macros.h"
+#include "engine/train/item_pass.h"
+
+namespace attune {
+
+NetworkEvaluator::NetworkEvaluator(const ModelConfig& config,
+                                   const TrainingData& data, ThreadPool& pool)
+    : data_(data),
+      pool_(pool),
+      network_(config),
+      x_(static_cast<size_t>(data.split->item_count()) * config.width),
+      q_(x_.size()) {}
+
+ConstMatrixView NetworkEvaluator::View(const std::vector<float>& floats) const {
+  return ConstMatrixView(floats.data(),
+                         {data_.split->item_count(), network_.config().width});
+}
+
+absl::Status NetworkEvaluator::EncodeItems(std::span<const float> values) {
+  absl::Status status;
+  RunSerial([&] {
+    Workspace::Scope scope(context_.workspace);
+    status = network_.SetWeights(context_, values);
+  });
+  ATTUNE_RETURN_IF_ERROR(status);
+  const int64_t count = data_.split->item_count();
+  const int64_t width = network_.config().width;
+  return ItemPass::EncodeAll(pool_, network_, values, *data_.catalogue,
+                             MatrixView(x_.data(), {count, width}),
+                             MatrixView(q_.data(), {count, width}));
+}
+
+template <typename Use>
+auto NetworkEvaluator::With(std::span<const float> values, Use use)
+    -> decltype(use(std::declval<const Evaluator&>())) {
+  ATTUNE_RETURN_IF_ERROR(EncodeItems(values));
+  const Scorer scorer(network_, values);
+  Evaluator evaluator(scorer, *data_.split, *data_.features, data_.actions,
+                      pool_);
+  evaluator.SetItems(x(), q());
+  evaluator.SetCancelled(data_.cancelled);
+  return use(evaluator);
+}
+
+absl::StatusOr<std::vector<std::vector<TargetRanks>>> NetworkEvaluator::Rank(
+    std::span<const float> values, std::span<const EvalCase> cases,
+    std::span<const FusionChoice> choices, const Evaluator::Options& options) {
+  return With(values, [&](const Evaluator& evaluator) {
+    return evaluator.Rank(cases, choices, options);
+  });
+}
+
+absl::StatusOr<TaskScores> NetworkEvaluator::ScoreImpressions(
+    std::span<const float> values, std::span<const ImpressionCase> cases,
+    FusionMode mode) {
+  return With(values, [&](const Evaluator& evaluator) {
+    return evaluator.ScoreImpressions(*data_.dataset, cases, data_.tasks, mode);
+  });
+}
+
+absl::StatusOr<double> NetworkEvaluator::TaskMetric(
+    std::span<const float> values, FusionMode mode) {
+  const auto cases = data_.split->validation_impressions();
+  if (cases.empty() || network_.config().tasks.size() < 2) return 0;
+  ATTUNE_ASSIGN_OR_RETURN(const TaskScores scores,
+                          ScoreImpressions(values, cases, mode));
+  const std::vector<TaskRow> rows = TaskRows("", *data_.dataset, cases, scores);
+  double sum = 0;
+  for (const TaskRow& row : rows) sum += row.gauc;
+  return rows.empty() ? 0 : sum / static_cast<double>(rows.size());
+}
+
+absl::StatusOr<std::vector<double>> NetworkEvaluator::ValidationNdcg(
+    std::span<const float> values, std::span<const FusionChoice> choices,
+    int rerank) {
+  Evaluator::Options options;
+  options.rerank = rerank;
+  options.exclude_seen = true;
+  ATTUNE_ASSIGN_OR_RETURN(
+      auto ranks, Rank(values, data_.split->validation(), choices, options));
+  std::vector<double> metrics;
+  for (const std::vector<TargetRanks>& list : ranks) {
+    double sum = 0;
+    for (const TargetRanks& rank : list) sum += NdcgAt(rank.unseen, 10);
+    metrics.push_back(list.empty() ? 0
+                                   : sum / static_cast<double>(list.size()));
+  }
+  return metrics;
+}
+
+}  // namespace attune

@@ -1,0 +1,93 @@
+#include "engine/train/sequence_batches.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "base/rng.h"
+#include "engine/train/random_stream.h"
+
+namespace attune {
+namespace {
+
+// Pieces of a user's training sequence of at most window + 1 events; a later
+// piece repeats a quarter of a window as context and counts only what is new.
+void CutSequence(int32_t user, std::span<const Interaction> events,
+                 int64_t window, int64_t least,
+                 std::vector<TrainingSequence>& pieces) {
+  const int64_t count = static_cast<int64_t>(events.size());
+  const int64_t most = window + 1;
+  if (count < least) return;
+  if (count <= most) {
+    pieces.push_back({user, events, 0});
+    return;
+  }
+  const int64_t step = std::max<int64_t>(window * 3 / 4, 1);
+  int64_t counted = 0;  // rows whose target was in an earlier piece
+  for (int64_t begin = 0;; begin += step) {
+    const int64_t end = std::min(begin + most, count);
+    pieces.push_back(
+        {user, events.subspan(begin, end - begin), counted - begin});
+    counted = end - 1;
+    if (end == count) break;
+  }
+}
+
+int64_t Rows(const TrainingSequence& piece) {
+  return static_cast<int64_t>(piece.events.size()) - 1;
+}
+
+}  // namespace
+
+absl::StatusOr<SequenceBatches> SequenceBatches::Create(
+    const Split& split, const ModelConfig& config,
+    const TrainOptions& options) {
+  SequenceBatches batches;
+  batches.seed_ = options.seed;
+  for (int32_t user = 0; user < split.user_count(); ++user) {
+    const std::span<const Interaction> events = split.training(user);
+    CutSequence(user, events, config.window, 2, batches.pieces_);
+    // Impressions may follow a single event. One row less, for AddLast.
+    if (config.tasks.size() > 1) {
+      CutSequence(user, events, config.window - 1, 1, batches.decoder_pieces_);
+    }
+  }
+  if (batches.pieces_.empty()) {
+    return absl::FailedPreconditionError(
+        "no user has two events to train on: ingest more events");
+  }
+  batches.rows_per_batch_ = options.batch_tokens;
+  if (options.batch_tokens == 0) {
+    int64_t rows = 0;
+    for (const TrainingSequence& piece : batches.pieces_) rows += Rows(piece);
+    batches.rows_per_batch_ = std::clamp<int64_t>(rows / 48, 256, 2048);
+  }
+  batches.steps_per_epoch_ = static_cast<int64_t>(batches.Epoch(0, 0).size());
+  return batches;
+}
+
+std::vector<SequenceBatches::Batch> SequenceBatches::Epoch(int stage,
+                                                           int epoch) const {
+  const std::vector<TrainingSequence>& all =
+      stage == 1 && !decoder_pieces_.empty() ? decoder_pieces_ : pieces_;
+  std::vector<int32_t> order(all.size());
+  std::iota(order.begin(), order.end(), 0);
+  Rng rng(StreamSeed(seed_, stage, epoch, RandomUse::kBatches));
+  for (size_t i = order.size(); i > 1; --i) {
+    std::swap(order[i - 1], order[rng.Below(i)]);
+  }
+  std::vector<Batch> batches(1);
+  int64_t rows = 0;
+  for (int32_t index : order) {
+    const int64_t length = std::max<int64_t>(Rows(all[index]), 1);
+    if (rows > 0 && rows + length > rows_per_batch_) {
+      batches.emplace_back();
+      rows = 0;
+    }
+    batches.back().push_back(all[index]);
+    rows += length;
+  }
+  return batches;
+}
+
+}  // namespace attune

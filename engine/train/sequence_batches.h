@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "engine/model/config.h"
+#include "engine/train/match_step.h"
+#include "engine/train/options.h"
+#include "engine/train/split.h"
+
+namespace attune {
+
+/// The training part of a split in pieces that fit the window, and how an epoch
+/// shuffles them into batches. Views of the split's events. Immutable.
+class SequenceBatches {
+ public:
+  using Batch = std::vector<TrainingSequence>;
+
+  /// FailedPrecondition where no user has two events.
+  static absl::StatusOr<SequenceBatches> Create(const Split& split,
+                                                const ModelConfig& config,
+                                                const TrainOptions& options);
+
+  /// All pieces of a stage (0 match, 1 decoder) in an order of the epoch's own,
+  /// cut where a batch would have more than the options' rows.
+  std::vector<Batch> Epoch(int stage, int epoch) const;
+
+  /// Batches of an epoch of the match stage.
+  int64_t steps_per_epoch() const { return steps_per_epoch_; }
+
+ private:
+  SequenceBatches() = default;
+  std::vector<TrainingSequence> pieces_;
+  std::vector<TrainingSequence> decoder_pieces_;  // empty: the same
+  uint64_t seed_ = 0;
+  int64_t rows_per_batch_ = 0;
+  int64_t steps_per_epoch_ = 1;
+};
+
+}  // namespace attune
