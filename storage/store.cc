@@ -134,7 +134,8 @@ absl::Status Store::OwnedElsewhere(std::optional<pid_t> owner) const {
       name_, " is open for writing by ",
       owner.has_value() ? StrCat("process ", *owner)
                         : std::string("another process"),
-      "; write through that process (attune_put_* of the plugin) or stop it"));
+      "; write through that process (attune_put_* and attune_reload_model of "
+      "the plugin) or stop it"));
 }
 
 absl::Status Store::ExplainOpenError(const rocksdb::Status& status) const {

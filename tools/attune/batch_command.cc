@@ -18,7 +18,9 @@
 #include "tools/attune/commands.h"
 #include "tools/attune/console.h"
 #include "tools/attune/id_lists.h"
+#include "tools/attune/model_check.h"
 #include "tools/attune/open_engine.h"
+#include "tools/attune/option_values.h"
 #include "tools/attune/policy_options.h"
 #include "tools/attune/stop_signal.h"
 
@@ -95,6 +97,7 @@ absl::Status Batch(const Arguments& arguments) {
   }
   ATTUNE_ASSIGN_OR_RETURN(const std::unique_ptr<IdSource> users,
                           OpenUsers(arguments));
+  WarnOfForeignModel(kCommand, arguments.model_directory, arguments.database);
   ATTUNE_ASSIGN_OR_RETURN(
       const std::unique_ptr<Engine> engine,
       OpenFollower(kCommand, arguments.database, arguments.model_directory));
@@ -143,7 +146,8 @@ void RegisterBatchCommand(CLI::App& app, SetExitCode set_exit_code) {
                       "File of items to rank for every user (default: the "
                       "best 1,000 of the catalogue by the match term)");
   command->add_option("--k", batch.k, "Items per user; 0: all candidates")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(WholeNumber(0, 1'000'000'000));
   command->add_flag("--explain", batch.explain,
                     "Add the reasons (JSON lines only)");
   command->add_flag("--resume", batch.resume,
@@ -151,13 +155,13 @@ void RegisterBatchCommand(CLI::App& app, SetExitCode set_exit_code) {
   command
       ->add_option("--threads", arguments->threads,
                    "Threads (default: the cores there are)")
-      ->check(CLI::Range(1, 1024));
+      ->check(WholeNumber(1, 1024));
   command->add_option("--model", arguments->model_directory,
                       "A model directory instead of the published model");
   command
       ->add_option("--now-ms", batch.now_ms,
                    "Unix time in ms to rank at (default: now)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(WholeNumber(0, kMostNowMs));
   AddPolicyOptions(*command, &arguments->policy);
   command->add_flag("--json", arguments->json, "Print the summary as JSON");
   command->callback([arguments, set_exit_code = std::move(set_exit_code)] {

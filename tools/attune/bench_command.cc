@@ -15,14 +15,18 @@
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "engine/engine.h"
+#include "engine/io/excerpt.h"
+#include "engine/io/id_field.h"
+#include "engine/io/nearest_name.h"
 #include "engine/io/record_reader.h"
-#include "engine/io/split.h"
 #include "engine/rank/latency_histogram.h"
 #include "engine/rank/text_table.h"
 #include "tools/attune/commands.h"
 #include "tools/attune/console.h"
 #include "tools/attune/id_lists.h"
+#include "tools/attune/model_check.h"
 #include "tools/attune/open_engine.h"
+#include "tools/attune/option_values.h"
 
 namespace attune {
 namespace {
@@ -41,7 +45,34 @@ struct Arguments {
   bool json = false;
 };
 
-// user_id and candidates (a list, or "a|b" in TSV), both may be missing.
+absl::Status TakeField(const RecordField& field, v1::RankRequest* request) {
+  constexpr std::string_view kNames[] = {"user_id", "candidates"};
+  if (field.name == kNames[0]) {
+    if (field.missing()) return absl::OkStatus();  // the row has no user
+    ATTUNE_ASSIGN_OR_RETURN(const std::string_view id, IdOf(field));
+    request->set_user_id(std::string(id));
+    return absl::OkStatus();
+  }
+  if (field.name == kNames[1]) {
+    if (field.missing()) return absl::OkStatus();  // the catalogue
+    ATTUNE_ASSIGN_OR_RETURN(const std::vector<std::string_view> ids,
+                            IdListOf(field));
+    if (ids.empty()) {
+      return absl::InvalidArgumentError(
+          "holds no items; without the field, the catalogue is ranked");
+    }
+    for (std::string_view id : ids) {
+      request->add_candidate_ids(std::string(id));
+    }
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      StrCat("unknown; user_id and candidates are expected",
+             DidYouMean(field.name, kNames)));
+}
+
+// user_id and, where it is not the catalogue, candidates (a list, or "a|b" in
+// TSV).
 absl::StatusOr<std::vector<v1::RankRequest>> ReadRequests(
     const Arguments& arguments) {
   ATTUNE_ASSIGN_OR_RETURN(const std::unique_ptr<RecordReader> reader,
@@ -54,23 +85,11 @@ absl::StatusOr<std::vector<v1::RankRequest>> ReadRequests(
     v1::RankRequest& request = requests.emplace_back();
     request.set_k(arguments.k);
     for (const RecordField& field : record.fields) {
-      if (field.missing()) continue;
-      if (field.name == "user_id") {
-        request.set_user_id(std::string(field.text));
-      } else if (field.name == "candidates") {
-        if (field.kind == RecordField::Kind::kList) {
-          for (std::string_view id : field.list) {
-            request.add_candidate_ids(std::string(id));
-          }
-        } else {
-          for (std::string_view id : Split(field.text, '|')) {
-            request.add_candidate_ids(std::string(id));
-          }
-        }
-      } else {
+      const absl::Status taken = TakeField(field, &request);
+      if (!taken.ok()) {
         return RowError(record.path, record.line,
-                        StrCat("unknown field \"", field.name,
-                               "\"; user_id and candidates are expected"));
+                        StrCat("field ", Excerpt(field.name), ": ",
+                               ToStd(taken.message())));
       }
     }
   }
@@ -130,6 +149,7 @@ absl::Status Bench(const Arguments& arguments) {
   ATTUNE_ASSIGN_OR_RETURN(std::vector<v1::RankRequest> requests,
                           arguments.requests.empty() ? DrawRequests(arguments)
                                                      : ReadRequests(arguments));
+  WarnOfForeignModel(kCommand, arguments.model_directory, arguments.database);
   ATTUNE_ASSIGN_OR_RETURN(
       const std::unique_ptr<Engine> engine,
       OpenFollower(kCommand, arguments.database, arguments.model_directory));
@@ -190,21 +210,23 @@ void RegisterBenchCommand(CLI::App& app, SetExitCode set_exit_code) {
       "File of requests: user_id and candidates (default: drawn at random)");
   command->add_option("--count", arguments->count, "Requests to draw")
       ->capture_default_str()
-      ->check(CLI::Range(1, 1'000'000))
+      ->check(WholeNumber(1, 1'000'000))
       ->excludes(requests);
   command
       ->add_option("--candidates", arguments->candidates,
                    "Candidates per drawn request")
       ->capture_default_str()
-      ->check(CLI::Range(1, 100'000))
+      ->check(WholeNumber(1, 100'000))
       ->excludes(requests);
-  command->add_option("--k", arguments->k, "Items per answer")
-      ->capture_default_str();
+  command->add_option("--k", arguments->k, "Items per answer; 0: all")
+      ->capture_default_str()
+      ->check(WholeNumber(0, 1'000'000'000));
   command->add_option("--repeat", arguments->repeat, "Rounds to measure")
       ->capture_default_str()
-      ->check(CLI::Range(1, 1000));
+      ->check(WholeNumber(1, 1000));
   command->add_option("--seed", arguments->seed, "Of the drawn requests")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(WholeNumber(0, ~uint64_t{0}));
   command->add_option("--model", arguments->model_directory,
                       "A model directory instead of the published model");
   command->add_flag("--json", arguments->json, "Print JSON");

@@ -60,9 +60,15 @@ std::string EvaluationTable(const EvaluationReport& report, bool unseen_only) {
     cells.push_back(row.setting);
     table.AddRow(std::move(cells));
   }
+  const std::string among =
+      report.candidates == report.items
+          ? Count(report.items, "item")
+          : fmt::format(
+                "the {} that occur in the kept events, of {} in the "
+                "database",
+                Count(report.candidates, "item"), WithCommas(report.items));
   return fmt::format("{}: {} ranked among {}\n", report.protocol,
-                     Count(report.cases, "held-out target"),
-                     Count(report.candidates, "item")) +
+                     Count(report.cases, "held-out target"), among) +
          table.ToString() +
          (report.tasks.empty() ? "" : TaskTable(report.tasks));
 }
@@ -96,11 +102,9 @@ nlohmann::ordered_json EvaluationJson(const EvaluationReport& report) {
                      {"positives", row.positives},
                      {"users", row.users}});
   }
-  return {{"protocol", report.protocol},
-          {"cases", report.cases},
-          {"candidates", report.candidates},
-          {"rows", std::move(rows)},
-          {"tasks", std::move(tasks)}};
+  return {{"protocol", report.protocol},     {"cases", report.cases},
+          {"candidates", report.candidates}, {"items", report.items},
+          {"rows", std::move(rows)},         {"tasks", std::move(tasks)}};
 }
 
 }  // namespace attune

@@ -17,6 +17,7 @@
 #include "storage/database.h"
 #include "tools/attune/commands.h"
 #include "tools/attune/console.h"
+#include "tools/attune/option_values.h"
 #include "tools/attune/stop_signal.h"
 
 namespace attune {
@@ -296,7 +297,7 @@ void RegisterIngestCommand(CLI::App& app, SetExitCode set_exit_code) {
                    "At a bad row: stop (the rows before it stay; the next run "
                    "goes on there) or skip (counted and listed)")
       ->capture_default_str()
-      ->check(CLI::IsMember({"stop", "skip"}));
+      ->check(OneOf({"stop", "skip"}));
   command->add_flag("--again", arguments->again,
                     "Take files that were taken before once more");
   command->add_flag("--sync", arguments->sync,
@@ -305,13 +306,13 @@ void RegisterIngestCommand(CLI::App& app, SetExitCode set_exit_code) {
       ->add_option("--rows-per-write", arguments->rows_per_write,
                    "Rows that are committed together")
       ->capture_default_str()
-      ->check(CLI::Range(int64_t{1}, int64_t{10'000'000}));
+      ->check(WholeNumber(1, 10'000'000));
   command
       ->add_option("--history-limit", arguments->history_limit,
                    "Newest events kept per user's history; fixed when the "
                    "database is made")
       ->capture_default_str()
-      ->check(CLI::Range(1, 1'000'000));
+      ->check(WholeNumber(1, 1'000'000));
   command->add_flag("--json", arguments->json, "Print the summary as JSON");
   command->callback([arguments, set_exit_code = std::move(set_exit_code)] {
     set_exit_code(RunIngest(*arguments));

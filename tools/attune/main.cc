@@ -6,7 +6,7 @@
 
 #include "tools/attune/commands.h"
 #include "tools/attune/console.h"
-#include "tools/simulate/command.h"
+#include "tools/attune/usage.h"
 
 namespace {
 
@@ -30,11 +30,11 @@ int Run(int argc, char** argv) {
   attune::RegisterShowCommand(app, set_exit_code);
   attune::RegisterBenchCommand(app, set_exit_code);
   attune::RegisterSimulateCommand(app, set_exit_code);
+  if (!attune::CheckCommandName(app, argc, argv)) return attune::kExitUsage;
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    // 0 for --help and --version.
-    return app.exit(error) == 0 ? attune::kExitOk : attune::kExitUsage;
+    return attune::ReportParseError(app, error);
   }
   return exit_code;
 }

@@ -6,6 +6,7 @@
 
 #include "base/status_macros.h"
 #include "tools/attune/id_lists.h"
+#include "tools/attune/option_values.h"
 
 namespace attune {
 
@@ -23,7 +24,7 @@ void AddPolicyOptions(CLI::App& command, PolicyArguments* arguments) {
   command
       .add_option("--diversity", arguments->diversity,
                   "0: by score alone … 1: as different as can be (MMR)")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(RealNumber(0, 1));
   command.add_option("--value", arguments->value_formula,
                      "Value formula over the tasks, such as "
                      "\"p_click + 5*p_buy\" (default: the model's)");

@@ -15,7 +15,9 @@
 #include "tools/attune/commands.h"
 #include "tools/attune/console.h"
 #include "tools/attune/id_lists.h"
+#include "tools/attune/model_check.h"
 #include "tools/attune/open_engine.h"
+#include "tools/attune/option_values.h"
 #include "tools/attune/policy_options.h"
 
 namespace attune {
@@ -80,6 +82,7 @@ absl::Status Rank(const Arguments& arguments) {
   }
   for (const std::string& id : candidates) request.add_candidate_ids(id);
 
+  WarnOfForeignModel(kCommand, arguments.model_directory, arguments.database);
   ATTUNE_ASSIGN_OR_RETURN(
       const std::unique_ptr<Engine> engine,
       OpenFollower(kCommand, arguments.database, arguments.model_directory));
@@ -119,7 +122,8 @@ void RegisterRankCommand(CLI::App& app, SetExitCode set_exit_code) {
                       "Items to rank: ID,… or @FILE (default: the best 1,000 "
                       "of the catalogue by the match term)");
   command->add_option("--k", arguments->k, "Items to show; 0: all candidates")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(WholeNumber(0, 1'000'000'000));
   command->add_flag("--explain", arguments->explain,
                     "Say which events of the history speak for an item");
   command->add_option("--model", arguments->model_directory,
@@ -127,7 +131,7 @@ void RegisterRankCommand(CLI::App& app, SetExitCode set_exit_code) {
   command
       ->add_option("--now-ms", arguments->now_ms,
                    "Unix time in ms to rank at (default: now)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(WholeNumber(0, kMostNowMs));
   AddPolicyOptions(*command, &arguments->policy);
   command->add_flag("--json", arguments->json, "Print one line of JSON");
   command->callback([arguments, set_exit_code = std::move(set_exit_code)] {

@@ -18,6 +18,7 @@
 #include "tools/attune/commands.h"
 #include "tools/attune/console.h"
 #include "tools/attune/open_engine.h"
+#include "tools/attune/option_values.h"
 #include "tools/attune/record_json.h"
 
 namespace attune {
@@ -254,7 +255,7 @@ void RegisterShowCommand(CLI::App& app, SetExitCode set_exit_code) {
       ->add_option("--history", arguments->events,
                    "Newest events of the user's history to show")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->check(WholeNumber(0, 1'000'000));
   command->add_flag("--json", arguments->json, "Print JSON");
   command->callback([arguments, set_exit_code = std::move(set_exit_code)] {
     set_exit_code(RunShow(*arguments));

@@ -3,6 +3,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -16,6 +17,7 @@
 #include "tools/attune/console.h"
 #include "tools/attune/evaluation_output.h"
 #include "tools/attune/open_engine.h"
+#include "tools/attune/option_values.h"
 #include "tools/attune/stop_signal.h"
 
 namespace attune {
@@ -57,13 +59,55 @@ absl::StatusOr<TrainModelOptions> MakeOptions(const Arguments& arguments) {
   return options;
 }
 
+// A word of a command line as a shell takes it.
+std::string Quoted(const std::string& word) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:,+-=";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) {
+    return word;
+  }
+  std::string quoted = "'";
+  for (const char c : word) {
+    quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  }
+  return quoted + "'";
+}
+
+// The command that goes on where this one was stopped.
+std::string ResumeCommand(const Arguments& arguments) {
+  std::string command =
+      fmt::format("attune train --db {} --out {}", Quoted(arguments.database),
+                  Quoted(arguments.output));
+  if (!arguments.config.empty()) {
+    command += fmt::format(" --config {}", Quoted(arguments.config));
+  }
+  if (arguments.protocol != Arguments().protocol) {
+    command += fmt::format(" --protocol {}", arguments.protocol);
+  }
+  const auto add = [&](std::string_view name, uint64_t value, bool given) {
+    if (given) command += fmt::format(" {} {}", name, value);
+  };
+  add("--test-days", static_cast<uint64_t>(arguments.test_days),
+      arguments.test_days > 0);
+  add("--epochs", static_cast<uint64_t>(arguments.epochs),
+      arguments.epochs > 0);
+  add("--threads", static_cast<uint64_t>(arguments.threads),
+      arguments.threads > 0);
+  add("--seed", arguments.seed, arguments.has_seed);
+  return command + (arguments.json ? " --json --resume" : " --resume");
+}
+
 absl::Status Train(const Arguments& arguments) {
   ATTUNE_ASSIGN_OR_RETURN(TrainModelOptions options, MakeOptions(arguments));
   ATTUNE_ASSIGN_OR_RETURN(const std::unique_ptr<storage::Database> database,
                           OpenDatabaseFollower(arguments.database));
   StopSignal stop;
   options.cancelled = stop.flag();
-  options.on_epoch = [](const EpochReport& epoch) {
+  bool has_checkpoint =
+      arguments.resume &&
+      std::filesystem::exists(arguments.output + ".checkpoint");
+  options.on_epoch = [&has_checkpoint](const EpochReport& epoch) {
+    has_checkpoint = true;
     fmt::print(stderr,
                "{} epoch {:>3}  loss {:.4f}  validation NDCG@10 {:.4f} (best "
                "{:.4f})  {}  {} events/s\n",
@@ -72,8 +116,15 @@ absl::Status Train(const Arguments& arguments) {
                Duration(epoch.seconds),
                WithCommas(static_cast<int64_t>(epoch.tokens_per_second)));
   };
-  ATTUNE_ASSIGN_OR_RETURN(const TrainModelResult result,
-                          TrainModel(*database, options));
+  const absl::StatusOr<TrainModelResult> trained =
+      TrainModel(*database, options);
+  if (absl::IsCancelled(trained.status()) && has_checkpoint) {
+    return absl::CancelledError(
+        StrCat(ToStd(trained.status().message()),
+               "; go on with: ", ResumeCommand(arguments)));
+  }
+  ATTUNE_RETURN_IF_ERROR(trained.status());
+  const TrainModelResult& result = *trained;
   if (arguments.json) {
     nlohmann::ordered_json json = {{"model", arguments.output},
                                    {"version", result.version},
@@ -88,7 +139,7 @@ absl::Status Train(const Arguments& arguments) {
       fmt::format("\n{}: version {}, trained in {}; publish it with\n"
                   "attune publish --db {} --model {}\n",
                   arguments.output, result.version, Duration(result.seconds),
-                  arguments.database, arguments.output));
+                  Quoted(arguments.database), Quoted(arguments.output)));
   return absl::OkStatus();
 }
 
@@ -110,24 +161,26 @@ void RegisterTrainCommand(CLI::App& app, SetExitCode set_exit_code) {
       ->add_option("--protocol", arguments->protocol,
                    "How validation and test are cut off")
       ->capture_default_str()
-      ->check(CLI::IsMember({"leave-one-out", "time-split", "last-basket"}));
+      ->check(OneOf({"leave-one-out", "time-split", "last-basket"}));
   command
       ->add_option("--test-days", arguments->test_days,
                    "Days that a time split tests on, and validates on before "
                    "(default: a tenth of the time each)")
-      ->check(CLI::PositiveNumber);
+      ->check(WholeNumber(1, 36500));
   command
       ->add_option("--epochs", arguments->epochs,
                    "Most epochs (default: the configuration's)")
-      ->check(CLI::PositiveNumber);
+      ->check(WholeNumber(1, 100'000));
   command
       ->add_option("--threads", arguments->threads,
                    "Threads (default: the configuration's, else the cores "
                    "there are)")
-      ->check(CLI::Range(1, 1024));
+      ->check(WholeNumber(1, 1024));
   CLI::Option* seed =
-      command->add_option("--seed", arguments->seed,
-                          "Same seed, data and threads give the same bytes");
+      command
+          ->add_option("--seed", arguments->seed,
+                       "Same seed, data and threads give the same bytes")
+          ->check(WholeNumber(0, ~uint64_t{0}));
   command->add_flag("--resume", arguments->resume,
                     "Go on from the checkpoint of a stopped run");
   command->add_flag("--json", arguments->json, "Print the result as JSON");

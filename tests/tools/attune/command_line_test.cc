@@ -50,6 +50,21 @@ TEST_F(CommandLineTest, WrongUseIsExitCode2AndSilentOnStdout) {
       {"rank", "--db", Path("db")},
       {"batch", "--db", Path("db")},
       {"train", "--db", Path("db"), "--out", "m", "--threads", "0"},
+      {"train", "--db", Path("db")},
+      {"train", "--db", Path("db"), "--out", "m", "--protocol", "none"},
+      {"evaluate", "--db", Path("db")},
+      {"evaluate", "--db", Path("db"), "--model", "m", "--threads", "-3"},
+      {"evaluate", "--db", Path("db"), "--model", "m", "--k", "10,0"},
+      {"rank", "--db", Path("db"), "--user", "u", "--k", "-1"},
+      {"rank", "--db", Path("db"), "--user", "u", "--k", "ten"},
+      {"rank", "--db", Path("db"), "--user", "u", "--diversity", "nan"},
+      {"rank", "--db", Path("db"), "--user"},
+      {"bench", "--db", Path("db"), "--seed", "-1"},
+      {"batch", "--db", Path("db"), "--out", "o.jsonl", "--threads", "1e3"},
+      {"simulate", "--out", Path("db")},
+      {"simulate", "--out", Path("db"), "--items", "9", "--users", "-1"},
+      {"show", "--db", Path("db"), "--db", Path("db")},
+      {"--db", Path("db")},
   };
   for (const auto& arguments : kTable) {
     const ProgramResult result = Run(arguments);
@@ -60,6 +75,108 @@ TEST_F(CommandLineTest, WrongUseIsExitCode2AndSilentOnStdout) {
     EXPECT_NE(result.errors, "") << text;
   }
   EXPECT_FALSE(std::filesystem::exists(Path("db")));
+}
+
+TEST_F(CommandLineTest, UsageErrorsAreOneSentenceAndSayWhatIsMeant) {
+  const std::string db = Path("db");
+  const std::pair<std::vector<std::string>, std::string> kTable[] = {
+      {{"bogus"},
+       "attune: there is no command \"bogus\"\nThe commands are ingest, train, "
+       "evaluate, publish, rank, batch, show, bench, simulate.\nSee attune "
+       "--help\n"},
+      {{"rnak", "--db", db},
+       "attune: there is no command \"rnak\"; did you mean \"rank\"?\nThe "
+       "commands are ingest, train, evaluate, publish, rank, batch, show, "
+       "bench, simulate.\nSee attune --help\n"},
+      {{"rank", "--db", db, "--usr", "u"},
+       "attune rank: there is no option --usr; did you mean \"--user\"?\nSee "
+       "attune rank --help\n"},
+      {{"rank", "--db", db, "--user", "u", "extra"},
+       "attune rank: \"extra\" is no option; each value follows the option it "
+       "is for\nSee attune rank --help\n"},
+      {{"rank", "--db", db},
+       "attune rank: --user is required\nSee attune rank --help\n"},
+      {{"rank", "--db", db, "--user"},
+       "attune rank: --user needs a value\nSee attune rank --help\n"},
+      {{"show", "--db", db, "--db", db},
+       "attune show: --db is given more than once\nSee attune show --help\n"},
+      {{"show", "--db", db, "--user", "a", "--item", "b"},
+       "attune show: --user and --item exclude each other\nSee attune show "
+       "--help\n"},
+      {{"simulate", "--out", "o", "--users", "-1"},
+       "attune simulate: --users: \"-1\" is not a whole number in "
+       "1..1000000000\nSee attune simulate --help\n"},
+      {{"bench", "--db", db, "--count", "0x10"},
+       "attune bench: --count: \"0x10\" is not a whole number in "
+       "1..1000000\nSee attune bench --help\n"},
+      {{"train", "--db", db, "--out", "m", "--protocol", "time-splt"},
+       "attune train: --protocol: \"time-splt\" is none of leave-one-out, "
+       "time-split, last-basket; did you mean \"time-split\"?\nSee attune "
+       "train --help\n"},
+  };
+  for (const auto& [arguments, errors] : kTable) {
+    const ProgramResult result = Run(arguments);
+    EXPECT_EQ(result.exit_code, 2) << errors;
+    EXPECT_EQ(result.errors, errors);
+    EXPECT_EQ(result.output, "");
+  }
+}
+
+TEST_F(CommandLineTest, NumbersAreDecimal) {
+  // CLI11 would read 010 as eight; the database's absence is the next error.
+  const ProgramResult result =
+      Run({"show", "--db", Path("none"), "--history", "010"});
+  EXPECT_EQ(result.exit_code, 1) << result.errors;
+}
+
+TEST_F(CommandLineTest, EveryFieldOfARequestIsChecked) {
+  const std::string events =
+      WriteFile("e.tsv", "user_id\titem_id\torder\nu\ti\t1\n");
+  ASSERT_EQ(Run({"ingest", "--db", Path("db"), "--events", events}).exit_code,
+            0);
+  const std::pair<const char*, const char*> kTable[] = {
+      {R"({"user_id": true})",
+       "field \"user_id\": not an id, which is a string or a whole number (got "
+       "true)"},
+      {R"({"user_id": 7.0})",
+       "field \"user_id\": not an id, which is a string or a whole number (got "
+       "7.0)"},
+      {R"({"user_id": "u", "candidates": "i"})",
+       "field \"candidates\": not a list of ids (got \"i\")"},
+      {R"({"user_id": "u", "candidates": ["i", 1.5]})",
+       "field \"candidates\": not an id, which is a string or a whole number "
+       "(got 1.5)"},
+      {R"({"user_id": "u", "candidates": []})",
+       "field \"candidates\": holds no items; without the field, the catalogue "
+       "is ranked"},
+      {R"({"user_id": "u", "candidate": ["i"]})",
+       "field \"candidate\": unknown; user_id and candidates are expected; did "
+       "you mean \"candidates\"?"},
+  };
+  for (const auto& [row, message] : kTable) {
+    const std::string requests =
+        WriteFile("r.jsonl", StrCat("{\"user_id\": \"u\"}\n", row, "\n"));
+    const ProgramResult result =
+        Run({"bench", "--db", Path("db"), "--requests", requests});
+    EXPECT_EQ(result.exit_code, 1) << row;
+    EXPECT_EQ(result.errors,
+              StrCat("attune bench: ", requests, ":2: ", message, "\n"));
+  }
+}
+
+TEST_F(CommandLineTest, AnIdIsAStringOrAWholeNumber) {
+  for (const char* id : {"true", "7.0", "7e1"}) {
+    const std::string items =
+        WriteFile("i.jsonl", StrCat("{\"item_id\": ", id, "}\n"));
+    const ProgramResult result =
+        Run({"ingest", "--db", Path("db"), "--items", items});
+    EXPECT_EQ(result.exit_code, 1) << id;
+    EXPECT_EQ(result.errors,
+              StrCat("attune ingest: ", items,
+                     ":1: field \"item_id\": not an id, which is a string or a "
+                     "whole number (got ",
+                     id, ")\n"));
+  }
 }
 
 TEST_F(CommandLineTest, FailuresAreExitCode1AndNameThePlace) {

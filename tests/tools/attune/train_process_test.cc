@@ -5,10 +5,12 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "engine/io/line_source.h"
 #include "program_test_base.h"
+#include "storage/database.h"
 
 namespace attune {
 namespace {
@@ -108,6 +110,117 @@ TEST_F(TrainProcessTest, AKilledTrainingGoesOnToTheSameModel) {
       << resumed.errors;
   EXPECT_EQ(Json::parse(resumed.output)["version"], expected["version"]);
   EXPECT_FALSE(std::filesystem::exists(killed + ".checkpoint"));
+}
+
+TEST_F(TrainProcessTest, StoppedItSaysHowToGoOnAndDoes) {
+  const Json expected = Json::parse(Must(Train(Path("whole"))));
+  const std::string model = Path("my model");
+  ChildProcess process(Train(model), directory());
+  while (!process.Ended() &&
+         process.Errors().find("epoch   2") == std::string::npos) {
+  }
+  process.Send(SIGINT);
+  EXPECT_EQ(process.Wait(), 1) << process.Errors();
+  EXPECT_THAT(process.Errors(),
+              ::testing::ContainsRegex(
+                  "attune train: training stopped behind epoch [0-9]+ of the "
+                  "match stage; go on with: attune train --db .*/db --out "
+                  "'.*/my model' --config .*/config.json --threads 1 --seed 3 "
+                  "--json --resume\n$"));
+  EXPECT_FALSE(std::filesystem::exists(model));
+  const ProgramResult resumed = Run(Train(model, /*resume=*/true));
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.errors;
+  EXPECT_EQ(Json::parse(resumed.output)["version"], expected["version"]);
+}
+
+TEST_F(TrainProcessTest, AWrongConfigurationIsRefusedBeforeAnythingIsRead) {
+  const std::string config =
+      WriteFile("bad.json", R"({"training": {"learning_rate": -1}})");
+  const ProgramResult result =
+      Run({"train", "--db", db(), "--out", Path("m"), "--config", config});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.errors,
+            StrCat("attune train: ", config,
+                   ": training.learning_rate is -1, must be a number in "
+                   "1e-08..1\n"));
+}
+
+TEST_F(TrainProcessTest, AModelIsHeldToItsDataAndItsProtocol) {
+  const std::string model = Path("model");
+  Must(Train(model));
+  ProgramResult result = Run(
+      {"evaluate", "--db", db(), "--model", model, "--protocol", "time-split"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.errors,
+              HasSubstr("attune evaluate: the model was trained under "
+                        "leave-one-out: under time-split it has seen the "
+                        "targets"));
+  EXPECT_THAT(Must({"evaluate", "--db", db(), "--model", model}),
+              HasSubstr("leave-one-out: "));
+
+  // Other items under other names.
+  const std::string events =
+      WriteFile("e.tsv", "user_id\titem_id\torder\nu\tx1\t1\nu\tx2\t2\n");
+  Must({"ingest", "--db", Path("other"), "--events", events});
+  for (const char* command : {"evaluate", "publish"}) {
+    result = Run({command, "--db", Path("other"), "--model", model});
+    EXPECT_EQ(result.exit_code, 1) << command;
+    EXPECT_THAT(result.errors, HasSubstr("it belongs to other data"))
+        << command;
+  }
+  result =
+      Run({"rank", "--db", Path("other"), "--model", model, "--user", "u"});
+  EXPECT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_THAT(
+      result.errors,
+      ::testing::ContainsRegex("attune rank: warning: none of the items of "));
+}
+
+TEST_F(TrainProcessTest, RollbackGoesToAndFro) {
+  const std::string model = Path("model"), second = Path("second");
+  const std::string first_version = Json::parse(Must(Train(model)))["version"];
+  Must({"publish", "--db", db(), "--model", model});
+  const ProgramResult none = Run({"publish", "--db", db(), "--rollback"});
+  EXPECT_EQ(none.exit_code, 1);
+  EXPECT_EQ(none.errors,
+            "attune publish: there is no earlier model to go back to\n");
+
+  std::vector<std::string> other = Train(second);
+  other.insert(other.end(), {"--epochs", "2"});
+  const std::string second_version = Json::parse(Must(other))["version"];
+  Must({"publish", "--db", db(), "--model", second});
+  EXPECT_EQ(Must({"publish", "--db", db(), "--rollback"}),
+            StrCat("model ", first_version,
+                   " is the current one again, in "
+                   "place of ",
+                   second_version,
+                   "; --rollback once more goes "
+                   "back to ",
+                   second_version, "\n"));
+  EXPECT_THAT(Must({"publish", "--db", db(), "--rollback"}),
+              ::testing::StartsWith(StrCat("model ", second_version, " is ")));
+}
+
+TEST_F(TrainProcessTest, PublishBesideAnOwnerNamesItAndTheWay) {
+  const std::string model = Path("model");
+  Must(Train(model));
+  storage::OpenOptions open;
+  open.path = db();
+  const auto owner = storage::Database::Open(open);
+  ASSERT_TRUE(owner.ok()) << owner.status();
+  for (const std::vector<std::string>& what :
+       {std::vector<std::string>{"--model", model}, {"--rollback"}}) {
+    std::vector<std::string> arguments = {"publish", "--db", db()};
+    arguments.insert(arguments.end(), what.begin(), what.end());
+    const ProgramResult result = Run(arguments);
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_THAT(result.errors, ::testing::StartsWith("attune publish: "));
+    EXPECT_THAT(result.errors,
+                HasSubstr(StrCat("open for writing by process ", ::getpid())));
+    EXPECT_THAT(result.errors, HasSubstr("attune_reload_model"));
+    EXPECT_EQ(std::count(result.errors.begin(), result.errors.end(), '\n'), 1)
+        << result.errors;
+  }
 }
 
 TEST_F(TrainProcessTest, FromLogsToListsTheSameByEveryWay) {
