@@ -12,7 +12,7 @@
 namespace attune {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
 constexpr size_t kColumnsNamed = 3;
 
