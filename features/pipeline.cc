@@ -302,8 +302,7 @@ absl::Status Pipeline::ParseItem(std::string_view bytes,
   return absl::OkStatus();
 }
 
-void Pipeline::AddToProfile(const ItemView& item,
-                            const v1::HistoryEvent& event,
+void Pipeline::AddToProfile(const ItemView& item, const v1::HistoryEvent& event,
                             HistoryProfile* profile) const {
   profile->Add(
       item,
