@@ -31,7 +31,8 @@ TEST(SecondWriterTest, ErrorNamesTheOwner) {
   EXPECT_EQ(std::string(second.status().message()),
             "database \"" + path + "\" is open for writing by process " +
                 std::to_string(owner.pid()) +
-                "; write through that process (attune_put_* of the plugin) or "
+                "; write through that process (attune_put_* and "
+                "attune_reload_model of the plugin) or "
                 "stop it");
   owner.Kill();
   // The killed owner's file is no obstacle.
