@@ -255,7 +255,7 @@ absl::Status CatalogueIndex::PutRows(
   std::vector<std::shared_ptr<const ModelItem>> items(rows.size());
   {
     Workspace::Scope scope(context.workspace);
-    ATTUNE_RETURN_IF_ERROR(items_.ResolveRows(context, item_ids, rows, items));
+    ATTUNE_RETURN_IF_ERROR(items_.Resolve(context, item_ids, items));
   }
   std::vector<uint64_t> categories;
   for (size_t i = 0; i < rows.size(); ++i) {

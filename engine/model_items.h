@@ -44,14 +44,6 @@ class ModelItems final : public ItemResolver, private storage::ChangeObserver {
   absl::Status ReadCounters(std::span<const std::string_view> item_ids,
                             std::span<features::ItemCounters> counters) const;
 
-  /// As Resolve; the rows' records are not looked at.
-  absl::Status ResolveRows(
-      ExecutionContext& context, std::span<const std::string_view> item_ids,
-      std::span<const std::shared_ptr<const storage::ItemRow>> /*rows*/,
-      std::span<std::shared_ptr<const ModelItem>> items) {
-    return Resolve(context, item_ids, items);
-  }
-
   /// A vector as it is stored, with the record it was made of.
   struct StoredVector {
     std::string item_id;
