@@ -18,6 +18,7 @@ struct Evaluator::Worker {
   std::vector<WindowEvent> events;
   std::vector<int32_t> rows, seen, order;
   std::vector<float> match, scores;
+  std::vector<TargetRanks> ranks;
 };
 
 Evaluator::Evaluator(const Scorer& scorer, const Split& split,
@@ -29,35 +30,43 @@ Evaluator::Evaluator(const Scorer& scorer, const Split& split,
       actions_(actions),
       pool_(pool) {}
 
-absl::StatusOr<std::vector<std::vector<TargetRanks>>> Evaluator::Rank(
-    std::span<const EvalCase> cases, std::span<const FusionChoice> choices,
-    const Options& options) const {
-  std::vector<std::vector<TargetRanks>> result(
-      choices.size(), std::vector<TargetRanks>(cases.size()));
+template <typename Run>
+absl::Status Evaluator::ForEachCase(size_t count, const Run& run) const {
   // Fixed slices, so that the work of a case never depends on the threads.
-  const int64_t slices =
-      std::min<int64_t>(static_cast<int64_t>(cases.size()),
-                        static_cast<int64_t>(pool_.threads()) * 4);
+  const int64_t slices = std::min<int64_t>(
+      static_cast<int64_t>(count), static_cast<int64_t>(pool_.threads()) * 4);
   std::vector<absl::Status> statuses(slices);
   pool_.ParallelFor(slices, [&](int64_t slice) {
     Worker worker(scorer_.config());
-    std::vector<TargetRanks> ranks(choices.size());
-    const size_t begin = cases.size() * slice / slices;
-    const size_t end = cases.size() * (slice + 1) / slices;
-    for (size_t i = begin; i < end; ++i) {
-      worker.context.workspace.Reset();
-      if (cancelled_.IsSet()) {
-        statuses[slice] = absl::CancelledError("stopped");
-        return;
-      }
-      statuses[slice] = RankOne(worker, cases[i], choices, options, ranks);
+    for (size_t i = count * slice / slices; i < count * (slice + 1) / slices;
+         ++i) {
+      statuses[slice] =
+          cancelled_.IsSet() ? absl::CancelledError("stopped") : run(worker, i);
       if (!statuses[slice].ok()) return;
-      for (size_t c = 0; c < choices.size(); ++c) result[c][i] = ranks[c];
     }
   });
   for (const absl::Status& status : statuses) {
     ATTUNE_RETURN_IF_ERROR(status);
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::vector<TargetRanks>>> Evaluator::Rank(
+    std::span<const EvalCase> cases, std::span<const FusionChoice> choices,
+    const Options& options) const {
+  std::vector<std::vector<TargetRanks>> result(
+      choices.size(), std::vector<TargetRanks>(cases.size()));
+  ATTUNE_RETURN_IF_ERROR(
+      ForEachCase(cases.size(), [&](Worker& worker, size_t i) -> absl::Status {
+        worker.context.workspace.Reset();
+        worker.ranks.resize(choices.size());
+        ATTUNE_RETURN_IF_ERROR(
+            RankOne(worker, cases[i], choices, options, worker.ranks));
+        for (size_t c = 0; c < choices.size(); ++c) {
+          result[c][i] = worker.ranks[c];
+        }
+        return absl::OkStatus();
+      }));
   return result;
 }
 
@@ -196,26 +205,11 @@ absl::StatusOr<TaskScores> Evaluator::ScoreImpressions(
   for (size_t task = 0; task < tasks.size(); ++task) {
     scores.logits.emplace_back(scores.groups.back(), 0.0f);
   }
-  const int64_t slices =
-      std::min<int64_t>(static_cast<int64_t>(cases.size()),
-                        static_cast<int64_t>(pool_.threads()) * 4);
-  std::vector<absl::Status> statuses(slices);
-  pool_.ParallelFor(slices, [&](int64_t slice) {
-    Worker worker(scorer_.config());
-    for (size_t i = cases.size() * slice / slices;
-         i < cases.size() * (slice + 1) / slices; ++i) {
-      if (cancelled_.IsSet()) {
-        statuses[slice] = absl::CancelledError("stopped");
-        return;
-      }
-      statuses[slice] = ScoreCase(worker, dataset, cases[i], tasks, mode,
-                                  scores.groups[i], scores);
-      if (!statuses[slice].ok()) return;
-    }
-  });
-  for (const absl::Status& status : statuses) {
-    ATTUNE_RETURN_IF_ERROR(status);
-  }
+  ATTUNE_RETURN_IF_ERROR(
+      ForEachCase(cases.size(), [&](Worker& worker, size_t i) {
+        return ScoreCase(worker, dataset, cases[i], tasks, mode,
+                         scores.groups[i], scores);
+      }));
   return scores;
 }
 

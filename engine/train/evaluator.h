@@ -71,6 +71,10 @@ class Evaluator {
                          const ImpressionCase& c,
                          std::span<const int32_t> tasks, FusionMode mode,
                          int64_t first_row, TaskScores& scores) const;
+  /// `run`(worker, i) of every i < `count`, by the pool; the first error, or
+  /// Cancelled. One worker, with its scratch, serves many cases.
+  template <typename Run>
+  absl::Status ForEachCase(size_t count, const Run& run) const;
   absl::Status RankOne(Worker& worker, const EvalCase& c,
                        std::span<const FusionChoice> choices,
                        const Options& options,
