@@ -127,7 +127,7 @@ def main():
 
     def counts(finding):
         """Whether a finding is one: tests and benches may do more."""
-        place, check = FINDING.match(finding).group(1, 4)
+        place, check = FINDING.match(finding.splitlines()[0]).group(1, 4)
         file = pathlib.Path(place)
         return not (ROOT in file.parents
                     and file.relative_to(ROOT).parts[0] in TESTS
