@@ -88,7 +88,8 @@ class BatchJob {
   void RankUser(Chunk::User& user);
   absl::Status WriteChunk(Chunk& chunk, BatchOutput& output);
   absl::Status CommitIfDue(BatchOutput& output);
-  absl::Status WithUser(const Chunk::User& user, absl::Status status) const;
+  absl::Status WithUser(const Chunk::User& user,
+                        const absl::Status& status) const;
   bool Cancelled() const {
     return options_.cancelled != nullptr &&
            options_.cancelled->load(std::memory_order_relaxed);
@@ -373,7 +374,7 @@ absl::StatusOr<BatchSummary> BatchJob::Run() {
 }
 
 absl::Status BatchJob::WithUser(const Chunk::User& user,
-                                absl::Status status) const {
+                                const absl::Status& status) const {
   return absl::Status(status.code(),
                       StrCat("user ", Excerpt(user.id), " (", user.where,
                              "): ", ToStd(status.message())));

@@ -40,7 +40,7 @@ absl::Status FileIngest::Run(const std::optional<IngestJournal::Place>& earlier,
                              storage::WriteGroup* group) {
   ATTUNE_RETURN_IF_ERROR(OpenReader(earlier));
   ATTUNE_RETURN_IF_ERROR(LoadNextOrder());
-  const absl::Status taken = TakeRows(group);
+  absl::Status taken = TakeRows(group);
   summary_.misfits = parser_.misfits();
   summary_.first_misfit = parser_.first_misfit();
   Report();
@@ -75,7 +75,7 @@ absl::Status FileIngest::TakeRows(storage::WriteGroup* group) {
   for (int64_t row = 1;; ++row) {
     const absl::StatusOr<bool> has_row = reader_->Next(&record);
     if (has_row.ok() && !*has_row) break;
-    const absl::Status taken =
+    absl::Status taken =
         has_row.ok() ? TakeRow(record, group) : has_row.status();
     if (!taken.ok()) {
       if (!absl::IsInvalidArgument(taken) ||

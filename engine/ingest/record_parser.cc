@@ -64,10 +64,10 @@ absl::Status RecordParser::AddFeature(const Record& record,
   feature->set_name(std::string(field.name));
   const features::Column* column = schema_->Find(entity, field.name);
   if (column == nullptr) {
-    const absl::Status set = SetNaturalValue(field, feature->mutable_value());
+    absl::Status set = SetNaturalValue(field, feature->mutable_value());
     return set.ok() ? set : AtField(record, field, set);
   }
-  const absl::Status set =
+  absl::Status set =
       SetFieldValue(field, column->type, feature->mutable_value());
   if (set.ok()) return set;
   const absl::Status error = AtField(record, field, set);

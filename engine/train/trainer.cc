@@ -146,6 +146,7 @@ absl::StatusOr<double> Trainer::Impl::Step(const SequenceBatches::Batch& batch,
           ? decoder.Run(batch, state.step, state.values, evaluator.x(), shards,
                         pool)
           : match.Run(batch, state.step, state.values, shards, pool));
+  // NOLINTNEXTLINE(bugprone-unchecked-optional-access): Prepare made it
   ATTUNE_RETURN_IF_ERROR(update->Apply(shards, pool, state));
   ATTUNE_RETURN_IF_ERROR(SetTrainingWeights(state.values));
   if (data.cancelled.IsSet()) return absl::CancelledError("stopped");

@@ -33,7 +33,7 @@ void FillShards(const Network& network, const TrainingData& data,
   });
   for (const size_t i : order) {
     const TrainingSequence& piece = batch[i];
-    TrainingShard* emptiest = &shards[0];
+    TrainingShard* emptiest = shards.data();
     for (TrainingShard& shard : shards) {
       if (shard.rows.rows() < emptiest->rows.rows()) emptiest = &shard;
     }

@@ -31,8 +31,8 @@ LogFunction ForwardLog(attune_log_callback callback, void* user,
     in_callback = true;
     try {
       callback(user, number, message.data(), message.size());
-    } catch (
-        ...) {  // NOLINT(bugprone-empty-catch): a C++ host's errors end here
+      // NOLINTNEXTLINE(bugprone-empty-catch): a C++ host's errors end here
+    } catch (...) {
     }
     in_callback = false;
   };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
@@ -36,6 +37,12 @@ absl::Status Wrong(absl::string_view key, absl::string_view expected,
                    const Json& value) {
   return absl::InvalidArgumentError(absl::StrCat(
       "options: \"", key, "\" must be ", expected, ", not ", Shown(value)));
+}
+
+// "" asks for the default.
+bool IsOneOf(const Json& value, std::initializer_list<const char*> names) {
+  return std::any_of(names.begin(), names.end(),
+                     [&](const char* name) { return value == name; });
 }
 
 absl::Status ReadTextOption(absl::string_view key, const Json& value,
@@ -77,7 +84,7 @@ absl::Status ReadKey(const std::string& key, const Json& value,
       return Wrong(key, "\"onednn\" or \"reference\" (there is no CUDA here)",
                    value);
     }
-    if (value != "onednn" && value != "reference" && value != "") {
+    if (!IsOneOf(value, {"onednn", "reference", ""})) {
       return Wrong(key, "\"onednn\" or \"reference\"", value);
     }
     return ReadTextOption(key, value, &options->backend);
@@ -93,7 +100,7 @@ absl::Status ReadKey(const std::string& key, const Json& value,
     return absl::OkStatus();
   }
   if (key == "precision") {
-    if (value != "f32" && value != "bf16" && value != "") {
+    if (!IsOneOf(value, {"f32", "bf16", ""})) {
       return Wrong(key, "\"f32\" or \"bf16\"", value);
     }
     return ReadTextOption(key, value, &options->precision);

@@ -6,6 +6,7 @@ namespace attune {
 namespace {
 
 // A signal handler reaches nothing but static storage.
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables)
 std::atomic<bool> stop_requested = false;
 static_assert(std::atomic<bool>::is_always_lock_free);
 
