@@ -41,7 +41,8 @@ struct Arguments {
 std::string TitleOf(storage::Database& database, std::string_view item_id) {
   const absl::StatusOr<std::optional<v1::Item>> item =
       database.GetItem(item_id);
-  return item.ok() && item->has_value() ? (*item)->title() : std::string();
+  if (!item.ok() || !item->has_value()) return {};
+  return item->value().title();
 }
 
 // Over the whole catalogue, items that the user has had to do with stand high;

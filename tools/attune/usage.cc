@@ -54,7 +54,7 @@ std::string UnknownArgument(const CLI::App& command,
 
 // CLI11's own sentences in our words where they are no sentences.
 std::string Sentence(const CLI::ParseError& error) {
-  const std::string text = error.what();
+  std::string text = error.what();
   const std::string option = text.substr(0, text.find(':'));
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
     if (text.ends_with("missing")) {
