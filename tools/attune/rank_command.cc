@@ -39,10 +39,11 @@ struct Arguments {
 
 // Titles for the table; an item that cannot be read has none.
 std::string TitleOf(storage::Database& database, std::string_view item_id) {
-  const absl::StatusOr<std::optional<v1::Item>> item =
+  const absl::StatusOr<std::optional<v1::Item>> read =
       database.GetItem(item_id);
-  if (!item.ok() || !item->has_value()) return {};
-  return item->value().title();
+  if (!read.ok()) return {};
+  const std::optional<v1::Item>& item = *read;
+  return item.has_value() ? item->title() : std::string();
 }
 
 // Over the whole catalogue, items that the user has had to do with stand high;
