@@ -28,6 +28,11 @@ def run(command: list[str], **environment: str) -> str:
     return done.stdout
 
 
+def quoted(flags: list[str]) -> str:
+    """As Go reads CGO_CFLAGS: a flag with a space in it is in quotes."""
+    return " ".join(f'"{flag}"' for flag in flags)
+
+
 def build(source: pathlib.Path, library: pathlib.Path,
           work: pathlib.Path) -> dict[str, list[str]]:
     """Commands that take DATABASE NOW_MS CALLS USER ITEM..."""
@@ -42,7 +47,7 @@ def build(source: pathlib.Path, library: pathlib.Path,
                            str(library)]}
     if shutil.which("go"):
         run(["go", "build", "-o", str(work / "go"), str(hosts / "go/rank.go")],
-            CGO_CFLAGS=f"{include} -O2", CGO_LDFLAGS=" ".join(link),
+            CGO_CFLAGS=quoted([include, "-O2"]), CGO_LDFLAGS=quoted(link),
             GOFLAGS="-mod=mod", GOPROXY="off", GOCACHE=str(work / "cache"))
         commands["Go (cgo)"] = [str(work / "go")]
     else:
