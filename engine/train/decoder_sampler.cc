@@ -8,7 +8,22 @@
 namespace attune {
 namespace {
 
-constexpr int kPageItems = 10;  // shown items per group, at most
+constexpr int64_t kPageItems = 10;        // shown items per group, at most
+constexpr int64_t kPageMs = 10 * 60'000;  // between its first and last item
+
+// Where the next page that starts at `begin` ends: all of it was shown before
+// `to` (inclusive), and about when its first item was, so that one time stands
+// for all and no counter has seen their results.
+int64_t PageEnd(std::span<const Impression> shown, int64_t begin, int64_t to) {
+  int64_t end = begin + 1;
+  while (end < static_cast<int64_t>(shown.size()) && end - begin < kPageItems &&
+         shown[end].sort_key <= to &&
+         shown[end].has_time == shown[begin].has_time &&
+         shown[end].time_ms - shown[begin].time_ms <= kPageMs) {
+    ++end;
+  }
+  return end;
+}
 
 }  // namespace
 
@@ -54,10 +69,12 @@ void DecoderSampler::Sample(const MatchBatch& rows, ConstMatrixView x,
       scratch.excluded[event.item] = 1;
     }
     // The last event may have a row too, which has no target.
-    const int64_t targets = std::min<int64_t>(
-        range.query_count, static_cast<int64_t>(sequence.events.size()) - 1);
-    for (int draw = 0; draw < options_.decoder_positions && targets > 0;
-         ++draw) {
+    const int64_t targets = sequence.events.empty()
+                                ? 0
+                                : std::min(range.query_count, sequence.rows());
+    const int64_t draws =
+        std::min<int64_t>(options_.decoder_positions, targets);
+    for (int64_t draw = 0; draw < draws; ++draw) {
       const int64_t row =
           range.query_begin + static_cast<int64_t>(rng.Below(targets));
       if (rows.weight[row] > 0) {
@@ -80,11 +97,12 @@ void DecoderSampler::Begin(const MatchBatch& rows, size_t sequence,
   const int64_t first = rows.ranges[sequence].query_begin;
   group.first_row = first;
   group.last_row = last_row;
+  group.start = piece.start;
   group.now_ms = now_ms;
   group.user_tokens = features_.user(piece.user).tokens;
   features::Pipeline::ContextFeatures(now_ms, has_time, group.clock);
-  features_.Begin(piece.user, piece.events.first(last_row - first + 1), now_ms,
-                  has_time, /*training=*/true, scratch.features);
+  features_.Begin(piece.user, piece.history(last_row - first), now_ms, has_time,
+                  /*training=*/true, scratch.features);
 }
 
 void DecoderSampler::AddCandidate(int32_t item, int own, float log_weight,
@@ -105,7 +123,7 @@ void DecoderSampler::SampleNext(const MatchBatch& rows, size_t sequence,
                                 Scratch& scratch, DecoderBatch& out) const {
   const TrainingSequence& piece = rows.sequences[sequence];
   const int64_t first = rows.ranges[sequence].query_begin;
-  const Interaction& next = piece.events[row - first + 1];
+  const Interaction& next = piece.events[piece.history(row - first).size()];
   DecoderGroup group;
   Begin(rows, sequence, row, rows.query_time_ms[row],
         next.has_time && network_.config().use_time, scratch, group);
@@ -163,58 +181,65 @@ void DecoderSampler::SampleNext(const MatchBatch& rows, size_t sequence,
   out.groups.push_back(group);
 }
 
+void DecoderSampler::FindPages(const TrainingSequence& piece, int64_t rows,
+                               std::vector<Page>& pages) const {
+  pages.clear();
+  const std::span<const Impression> shown = dataset_.impressions(piece.user);
+  const std::span<const Interaction> training = split_.training(piece.user);
+  const int64_t before = piece.events.data() - training.data();
+  const int64_t last_key = split_.training_limit(piece.user) - 1;
+  int64_t at = 0;
+  for (int64_t row = 0; row < rows; ++row) {
+    // What was shown behind the row's newest event, up to the next one.
+    const int64_t known =
+        before + static_cast<int64_t>(piece.history(row).size());
+    const int64_t to = known < static_cast<int64_t>(training.size())
+                           ? std::min(training[known].sort_key, last_key)
+                           : last_key;
+    while (at < static_cast<int64_t>(shown.size()) && known > 0 &&
+           shown[at].sort_key <= training[known - 1].sort_key) {
+      ++at;
+    }
+    while (at < static_cast<int64_t>(shown.size()) &&
+           shown[at].sort_key <= to) {
+      const int64_t end = PageEnd(shown, at, to);
+      pages.push_back({row, at, end});
+      at = end;
+    }
+  }
+}
+
 void DecoderSampler::SamplePages(const MatchBatch& rows, size_t sequence,
                                  Rng& rng, Scratch& scratch,
                                  DecoderBatch& out) const {
   const TrainingSequence& piece = rows.sequences[sequence];
-  const int64_t first = rows.ranges[sequence].query_begin;
-  const int64_t length = rows.ranges[sequence].query_count;
-  std::span<const Impression> shown = dataset_.impressions(piece.user);
-  const int64_t limit = split_.training_limit(piece.user);
-  if (shown.empty() || length == 0) return;
-  for (int draw = 0; draw < options_.decoder_positions; ++draw) {
-    // A page: shown items with the same events before them, in groups of
-    // kPageItems, so that every impression belongs to one group only.
-    const size_t chosen = rng.Below(shown.size());
-    const Impression& pivot = shown[chosen];
-    if (pivot.sort_key >= limit) continue;
-    auto before = std::lower_bound(
-        piece.events.begin(), piece.events.end(), pivot.sort_key,
-        [](const Interaction& e, int64_t key) { return e.sort_key < key; });
-    const int64_t known = before - piece.events.begin();
-    if (known == 0 || known > length) continue;
-    const int64_t from = piece.events[known - 1].sort_key;
-    // Behind the piece's last event lies the next one, or the training's end.
-    const auto after =
-        split_.training(piece.user).begin() +
-        (piece.events.data() + known - split_.training(piece.user).data());
-    const int64_t to = after == split_.training(piece.user).end()
-                           ? limit - 1
-                           : after->sort_key;
-    if (pivot.sort_key > to) continue;  // behind the piece
-    auto page = std::upper_bound(
-        shown.begin(), shown.end(), from,
-        [](int64_t key, const Impression& i) { return key < i.sort_key; });
-    page += (static_cast<ptrdiff_t>(chosen) - (page - shown.begin())) /
-            kPageItems * kPageItems;
+  const AttentionSequence& range = rows.ranges[sequence];
+  const std::span<const Impression> shown = dataset_.impressions(piece.user);
+  std::vector<Page>& pages = scratch.pages;
+  FindPages(piece, range.query_count, pages);
+  const size_t draws =
+      std::min(pages.size(), static_cast<size_t>(options_.decoder_positions));
+  for (size_t draw = 0; draw < draws; ++draw) {
+    std::swap(pages[draw], pages[draw + rng.Below(pages.size() - draw)]);
+    const Page& page = pages[draw];
+    const Impression& first = shown[page.begin];
     DecoderGroup group;
     group.impression = true;
-    Begin(rows, sequence, first + known - 1, pivot.time_ms,
-          pivot.has_time && network_.config().use_time, scratch, group);
+    Begin(rows, sequence, range.query_begin + page.row, first.time_ms,
+          first.has_time && network_.config().use_time, scratch, group);
     group.begin = static_cast<int64_t>(out.item.size());
-    for (int taken = 0;
-         page != shown.end() && page->sort_key <= to && taken < kPageItems;
-         ++page, ++taken) {
+    for (const Impression& item :
+         shown.subspan(page.begin, page.end - page.begin)) {
       uint32_t followed = 0;
       for (size_t bit = 0; bit < tasks_.size(); ++bit) {
-        if (tasks_[bit] > 0 && (page->followed >> bit & 1u)) {
+        if (tasks_[bit] > 0 && (item.followed >> bit & 1u)) {
           followed |= 1u << (tasks_[bit] - 1);
         }
       }
-      AddCandidate(page->item, 0, 0, followed, scratch, out);
+      AddCandidate(item.item, 0, 0, followed, scratch, out);
     }
     group.end = static_cast<int64_t>(out.item.size());
-    if (group.end > group.begin) out.groups.push_back(group);
+    out.groups.push_back(group);
   }
 }
 

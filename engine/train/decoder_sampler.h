@@ -23,8 +23,16 @@ class DecoderSampler {
                  const ExampleFeatures& features,
                  std::span<const int32_t> tasks);
 
+  /// Impressions [begin, end) of a user that were shown together, behind row
+  /// `row` of a piece.
+  struct Page {
+    int64_t row = 0;
+    int64_t begin = 0, end = 0;
+  };
+
   struct Scratch {
     ExampleFeatures::Scratch features;
+    std::vector<Page> pages;
     std::vector<float> match;
     std::vector<int32_t> order;
     std::vector<uint8_t> excluded;  // by item
@@ -40,6 +48,9 @@ class DecoderSampler {
   void SampleNext(const MatchBatch& rows, size_t sequence, int64_t row,
                   ConstMatrixView x, ConstMatrixView user, Rng& rng,
                   Scratch& scratch, DecoderBatch& out) const;
+  // The pages that training may see behind a piece's first `rows` rows.
+  void FindPages(const TrainingSequence& piece, int64_t rows,
+                 std::vector<Page>& pages) const;
   void SamplePages(const MatchBatch& rows, size_t sequence, Rng& rng,
                    Scratch& scratch, DecoderBatch& out) const;
   void Begin(const MatchBatch& rows, size_t sequence, int64_t last_row,

@@ -74,6 +74,8 @@ absl::StatusOr<double> DecoderStep::Run(ExecutionContext& context,
     for (int64_t i = 0; i < length; ++i) {
       key_times[at + i] = timed ? inputs.key_time_ms[group.first_row + i] : 0;
     }
+    // As Scorer::Encode: it stands at the time of the request.
+    if (group.start) key_times[at] = group.now_ms;
     key_times[at + length] = group.now_ms;
     at += length + 1;
     const bool drop_z = rng.Bernoulli(inputs.z_dropout);

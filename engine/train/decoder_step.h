@@ -14,6 +14,7 @@ namespace attune {
 /// from.
 struct DecoderGroup {
   int64_t first_row = 0, last_row = 0;  ///< encoded rows it sees, inclusive
+  bool start = false;  ///< the one row is that of an empty history
   int64_t now_ms = 0;
   std::span<const int32_t> user_tokens;
   float clock[5] = {};

@@ -14,6 +14,7 @@ void MatchBatch::Clear() {
   item.clear();
   seen.clear();
   action.clear();
+  is_start.clear();
   gap.clear();
   query_time_ms.clear();
   key_time_ms.clear();
@@ -30,7 +31,13 @@ void MatchBatch::Add(const Network& network, const TrainingSequence& sequence,
   const int64_t begin = rows();
   const int64_t length = static_cast<int64_t>(events.size()) - 1;
   sequences.push_back(sequence);
+  if (sequence.start) {
+    ranges.push_back({begin, 1, begin, 1});
+    AddStart(active, action_weights);
+    return;
+  }
   ranges.push_back({begin, length, begin, length});
+  is_start.resize(static_cast<size_t>(begin + length), 0);
   int64_t time = 0;
   for (int64_t i = 0; i < length; ++i) {
     if (events[i].has_time) time = events[i].time_ms;
@@ -50,6 +57,25 @@ void MatchBatch::Add(const Network& network, const TrainingSequence& sequence,
   }
 }
 
+void MatchBatch::AddStart(std::span<const int32_t> active,
+                          std::span<const float> action_weights) {
+  const std::span<const Interaction> events = sequences.back().events;
+  const Interaction next = events.empty() ? Interaction() : events.front();
+  visible.push_back(1);
+  item.push_back(-1);
+  seen.push_back(-1);
+  action.push_back(-1);
+  is_start.push_back(1);
+  gap.push_back(0);
+  key_time_ms.push_back(next.time_ms);
+  query_time_ms.push_back(next.time_ms);
+  const bool counts = !events.empty() && next.positive;
+  target.push_back(counts ? active[next.item] : -1);
+  const float of_action =
+      action_weights.empty() ? 1.0f : action_weights[next.action];
+  weight.push_back(counts ? of_action : 0.0f);
+}
+
 void MatchBatch::AddLast(const Network& network,
                          std::span<const int32_t> active,
                          std::span<const int32_t> actions, int64_t query_time) {
@@ -62,6 +88,7 @@ void MatchBatch::AddLast(const Network& network,
   item.push_back(active[event.item]);
   seen.push_back(active[event.item]);
   action.push_back(actions[event.action]);
+  is_start.push_back(0);
   gap.push_back(network.history().GapBucket(time, query_time, event.has_time));
   key_time_ms.push_back(time);
   query_time_ms.push_back(query_time);
@@ -100,7 +127,8 @@ void FillExcluded(const MatchBatch& batch,
     for (int64_t i = 0; i < range.query_count; ++i) {
       const int64_t row = range.query_begin + i;
       if (batch.weight[row] <= 0) continue;
-      std::span<const int32_t> history = seen.first(i + 1);
+      std::span<const int32_t> history =
+          seen.first(batch.is_start[row] ? 0 : i + 1);
       if (std::ranges::find(history, batch.target[row]) != history.end()) {
         history = {};
       }

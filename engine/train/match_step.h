@@ -18,17 +18,29 @@ struct TrainingSequence {
   int32_t user = 0;
   std::span<const Interaction> events;
   int64_t loss_begin = 0;  ///< first row of the piece that counts
+  /// The empty history instead: one row, which predicts the one event, or
+  /// nothing where the user has none.
+  bool start = false;
+
+  int64_t rows() const {
+    return start ? 1 : static_cast<int64_t>(events.size()) - 1;
+  }
+  /// What row i of the piece knows. It predicts the event behind, if any.
+  std::span<const Interaction> history(int64_t row) const {
+    return events.first(static_cast<size_t>(start ? 0 : row + 1));
+  }
 };
 
 /// Sequences of one shard, packed: row arrays [N], where N is the sum of
-/// (events - 1).
+/// their rows.
 struct MatchBatch {
   std::vector<TrainingSequence> sequences;
   std::vector<AttentionSequence> ranges;
   std::vector<int32_t> visible;
-  std::vector<int32_t> item;    ///< active index of the row's event
+  std::vector<int32_t> item;    ///< active index of the row's event, or -1
   std::vector<int32_t> action;  ///< ModelConfig::actions index
   std::vector<int32_t> gap;
+  std::vector<uint8_t> is_start;  ///< a learned row for the empty history
   std::vector<int64_t> query_time_ms, key_time_ms;  ///< empty without time
   std::vector<int32_t> target;  ///< active index; valid where weight > 0
   std::vector<float> weight;
@@ -38,7 +50,7 @@ struct MatchBatch {
   bool timed = false;
 
   int64_t rows() const { return static_cast<int64_t>(item.size()); }
-  HistoryRows inputs() const { return {action, gap, {}}; }
+  HistoryRows inputs() const { return {action, gap, is_start}; }
   BlockContext block() const {
     BlockContext context;
     context.sequences = ranges;
@@ -70,6 +82,11 @@ struct MatchBatch {
   /// Call after all sequences are in.
   void Augment(const Augmentation& augmentation,
                std::span<const int32_t> active, Rng& rng);
+
+ private:
+  // The row of an empty history, as Scorer::Encode makes it.
+  void AddStart(std::span<const int32_t> active,
+                std::span<const float> action_weights);
 };
 
 /// The next-item loss of one shard: encodes the sequences, takes the softmax

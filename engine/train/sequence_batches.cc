@@ -33,33 +33,44 @@ void CutSequence(int32_t user, std::span<const Interaction> events,
   }
 }
 
-int64_t Rows(const TrainingSequence& piece) {
-  return static_cast<int64_t>(piece.events.size()) - 1;
+// Whether training may see an impression of the user.
+bool HasImpressions(const Dataset& dataset, const Split& split, int32_t user) {
+  const std::span<const Impression> shown = dataset.impressions(user);
+  return !shown.empty() && shown.front().sort_key < split.training_limit(user);
 }
 
 }  // namespace
 
 absl::StatusOr<SequenceBatches> SequenceBatches::Create(
-    const Split& split, const ModelConfig& config,
+    const Dataset& dataset, const Split& split, const ModelConfig& config,
     const TrainOptions& options) {
   SequenceBatches batches;
   batches.seed_ = options.seed;
+  bool has_pair = false;
   for (int32_t user = 0; user < split.user_count(); ++user) {
     const std::span<const Interaction> events = split.training(user);
+    const size_t before = batches.pieces_.size();
     CutSequence(user, events, config.window, 2, batches.pieces_);
-    // Impressions may follow a single event. One row less, for AddLast.
-    if (config.tasks.size() > 1) {
-      CutSequence(user, events, config.window - 1, 1, batches.decoder_pieces_);
+    has_pair |= batches.pieces_.size() > before;
+    const TrainingSequence start{
+        user, events.first(std::min<size_t>(events.size(), 1)), 0, true};
+    if (!events.empty()) batches.pieces_.push_back(start);
+    // Impressions may follow a single event, or none. One row less, for
+    // AddLast.
+    if (config.tasks.size() == 1) continue;
+    CutSequence(user, events, config.window - 1, 1, batches.decoder_pieces_);
+    if (!events.empty() || HasImpressions(dataset, split, user)) {
+      batches.decoder_pieces_.push_back(start);
     }
   }
-  if (batches.pieces_.empty()) {
+  if (!has_pair) {
     return absl::FailedPreconditionError(
         "no user has two events to train on: ingest more events");
   }
   batches.rows_per_batch_ = options.batch_tokens;
   if (options.batch_tokens == 0) {
     int64_t rows = 0;
-    for (const TrainingSequence& piece : batches.pieces_) rows += Rows(piece);
+    for (const TrainingSequence& piece : batches.pieces_) rows += piece.rows();
     batches.rows_per_batch_ = std::clamp<int64_t>(rows / 48, 256, 2048);
   }
   batches.steps_per_epoch_ = static_cast<int64_t>(batches.Epoch(0, 0).size());
@@ -79,7 +90,7 @@ std::vector<SequenceBatches::Batch> SequenceBatches::Epoch(int stage,
   std::vector<Batch> batches(1);
   int64_t rows = 0;
   for (int32_t index : order) {
-    const int64_t length = std::max<int64_t>(Rows(all[index]), 1);
+    const int64_t length = std::max<int64_t>(all[index].rows(), 1);
     if (rows > 0 && rows + length > rows_per_batch_) {
       batches.emplace_back();
       rows = 0;

@@ -5,20 +5,23 @@
 
 #include "absl/status/statusor.h"
 #include "engine/model/config.h"
+#include "engine/train/dataset.h"
 #include "engine/train/match_step.h"
 #include "engine/train/options.h"
 #include "engine/train/split.h"
 
 namespace attune {
 
-/// The training part of a split in pieces that fit the window, and how an epoch
-/// shuffles them into batches. Views of the split's events. Immutable.
+/// The training part of a split in pieces that fit the window, one more per
+/// user for the empty history at its begin, and how an epoch shuffles them into
+/// batches. Views of the split's events. Immutable.
 class SequenceBatches {
  public:
   using Batch = std::vector<TrainingSequence>;
 
   /// FailedPrecondition where no user has two events.
-  static absl::StatusOr<SequenceBatches> Create(const Split& split,
+  static absl::StatusOr<SequenceBatches> Create(const Dataset& dataset,
+                                                const Split& split,
                                                 const ModelConfig& config,
                                                 const TrainOptions& options);
 

@@ -85,7 +85,7 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(
   }
   ATTUNE_ASSIGN_OR_RETURN(
       SequenceBatches batches,
-      SequenceBatches::Create(*data.split, config, options));
+      SequenceBatches::Create(*data.dataset, *data.split, config, options));
   auto impl = std::make_unique<Impl>(config, options, std::move(data),
                                      std::move(batches), pool);
   ATTUNE_RETURN_IF_ERROR(impl->Prepare(backend));
@@ -191,7 +191,7 @@ absl::StatusOr<EpochReport> Trainer::Impl::RunEpoch(TrainerState& state) {
     loss += of_step;
     ++steps;
     for (const TrainingSequence& piece : batch) {
-      tokens += static_cast<int64_t>(piece.events.size()) - 1;
+      tokens += piece.rows();
     }
   }
   const double seconds = static_cast<double>(MonotonicNs() - start) * 1e-9;

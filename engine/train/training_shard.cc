@@ -39,7 +39,7 @@ void FillShards(const Network& network, const TrainingData& data,
     }
     emptiest->rows.Add(network, piece, active, data.actions,
                        data.action_weights);
-    if (with_last) {
+    if (with_last && !piece.start) {
       emptiest->rows.AddLast(network, active, data.actions,
                              TimeBehind(*data.dataset, piece));
     }

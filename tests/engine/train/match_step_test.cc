@@ -126,6 +126,30 @@ TEST_F(MatchStepTest, GradientsAreThoseOfTheLoss) {
   }
 }
 
+TEST_F(MatchStepTest, AnEmptyHistoryLearnsTheFirstEvent) {
+  batch_.Clear();
+  const std::vector<int32_t> actions = {1};
+  batch_.Add(*network_, {0, std::span(events_).first(1), 0, true}, active_,
+             actions, weights_);
+  batch_.Add(*network_, {0, events_, 0}, active_, actions, weights_);
+  // A user who was only shown something.
+  batch_.Add(*network_, {1, {}, 0, true}, active_, actions, weights_);
+  EXPECT_EQ(batch_.target[0], 0);
+  EXPECT_EQ(batch_.weight.back(), 0);
+  std::vector<float> dx(x_.size()), gradients(values_.size());
+  ASSERT_GT(Loss(/*exclude_seen=*/true, &dx, &gradients), 0);
+  ExpectGradient(/*exclude_seen=*/true, x_, dx, 1);
+  ExpectGradient(/*exclude_seen=*/true, values_, gradients, 5);
+  double of_start = 0;
+  for (const Parameter& parameter : network_->layout().list()) {
+    if (parameter.name != "history.start") continue;
+    for (int64_t i = 0; i < 8; ++i) {
+      of_start += std::abs(gradients[parameter.offset + i]);
+    }
+  }
+  EXPECT_GT(of_start, 1e-4);
+}
+
 TEST_F(MatchStepTest, ExcludingWhatWasSeenLowersTheLoss) {
   EXPECT_LT(Loss(true), Loss(false));
 }

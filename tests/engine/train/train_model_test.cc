@@ -132,6 +132,17 @@ TEST_F(TrainModelTest, ATimeSplitMeasuresWhatFollowedImpressions) {
       ASSERT_TRUE(group.AppendEvent(event, nullptr, {}).ok());
     }
   }
+  // Users of whom nothing but impressions is known.
+  for (int user = 0; user < 20; ++user) {
+    for (int i = 0; i < 40; ++i) {
+      v1::Event event;
+      event.set_user_id(StrCat("silent", user));
+      event.set_item_id(StrCat("i", rng.Below(7) + (i % 2 == 0 ? 0 : 7)));
+      event.set_action("impression");
+      event.set_time_ms(1'600'000'000'500 + user * 1000 + i * 700'000);
+      ASSERT_TRUE(group.AppendEvent(event, nullptr, {}).ok());
+    }
+  }
   ASSERT_TRUE(database_->Write(std::move(group)).ok());
   TrainModelOptions options = Options("timed");
   options.split.protocol = Protocol::kTimeSplit;
