@@ -94,7 +94,7 @@ class PythonEngine {
   }
 
   /// A list of (code, message, response dict or None).
-  nb::list RankBatch(nb::list requests) {
+  nb::list RankBatch(const nb::list& requests) {
     v1::RankBatchRequest batch;
     for (const nb::handle arguments : requests) {
       *batch.add_requests() =
@@ -231,7 +231,7 @@ class PythonEngine {
 
  private:
   template <typename Body>
-  void Call(Body&& body) {
+  void Call(const Body& body) {
     CallError error;
     int code = 0;
     {

@@ -144,8 +144,9 @@ bool ParseHistoryDict(nb::handle dict, std::string_view name, int64_t row,
       WithoutOptions(RecordParser(&schema).ParseEvent(scratch.record, &whole)));
   if (!whole.has_time_ms() && !whole.has_order()) whole.set_order(row);
   std::optional<v1::HistoryEvent> entry = schema.HistoryEntryFor(whole);
-  if (entry.has_value()) *event = *std::move(entry);
-  return entry.has_value();
+  if (!entry.has_value()) return false;
+  *event = *std::move(entry);
+  return true;
 }
 
 PutPieces ReadPieces(RecordKind kind, nb::handle rows,
