@@ -7,31 +7,14 @@ request: history encoder, candidate decoder, fusion, match term -> logit "next".
 """
 import json
 import pathlib
-import struct
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from weights import Weights, load_safetensors
+
 EPSILON = 1e-6  # of all norms
-
-
-def load_safetensors(path):
-    """{name: float32 array}; the file's tensors must be F32."""
-    with open(path, "rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(length))
-        data = file.read()
-    header.pop("__metadata__", None)
-    result = {}
-    for name, entry in header.items():
-        if entry["dtype"] != "F32":
-            raise ValueError(f"{path}: {name} is {entry['dtype']}, not F32")
-        begin, end = entry["data_offsets"]
-        flat = np.frombuffer(data[begin:end], dtype="<f4")
-        result[name] = flat.reshape(entry["shape"]).copy()
-    return result
 
 
 def time_bucket(seconds, buckets):
@@ -47,19 +30,11 @@ def standardise(x):
 class Norm(nn.Module):
     def __init__(self, weights, name):
         super().__init__()
-        self.gain = nn.Parameter(weights[name + ".gain"][0])
-        self.bias = nn.Parameter(weights[name + ".bias"][0])
+        self.gain = weights.vector(name + ".gain")
+        self.bias = weights.vector(name + ".bias")
 
     def forward(self, x):
         return F.layer_norm(x, x.shape[-1:], self.gain, self.bias, EPSILON)
-
-
-def linear(weights, name):
-    matrix, bias = weights[name + ".weight"], weights[name + ".bias"]
-    layer = nn.Linear(*matrix.shape)
-    layer.weight = nn.Parameter(matrix.t().contiguous())
-    layer.bias = nn.Parameter(bias[0])
-    return layer
 
 
 class Block(nn.Module):
@@ -71,22 +46,28 @@ class Block(nn.Module):
         self.heads = config["heads"]
         self.head_width = config["width"] // self.heads
         self.attention = attention
+        self.dropout = 0.0  # of both branches; training only
         self.query_norm = Norm(weights, name + ".query_norm")
         self.middle_norm = Norm(weights, name + ".middle_norm")
         for part in ("query", "key", "value", "output", "expand", "contract"):
-            setattr(self, part, linear(weights, f"{name}.{part}"))
+            setattr(self, part, weights.linear(f"{name}.{part}"))
         for part in ("position_bias", "time_bias"):
-            table = weights.get(f"{name}.{part}")
-            setattr(self, part, None if table is None else nn.Parameter(table))
+            table = f"{name}.{part}"
+            setattr(self, part,
+                    weights.matrix(table) if table in weights else None)
 
     def split(self, x):
-        """[N, D] -> [1, H, N, dh]"""
-        return x.view(-1, self.heads, self.head_width).transpose(0, 1)[None]
+        """[N, D] -> [1, H, N, dh], [B, N, D] -> [B, H, N, dh]"""
+        if x.dim() == 2:
+            return x.view(-1, self.heads,
+                          self.head_width).transpose(0, 1)[None]
+        return x.view(*x.shape[:2], self.heads,
+                      self.head_width).transpose(1, 2)
 
     def bias_of(self, positions, buckets):
         """Both biases per head, [H, ...]; positions is constant, buckets the
         time's or None."""
-        bias = 0
+        bias = self.key.weight.new_zeros(self.heads, *positions.shape)
         if self.position_bias is not None:
             bias = self.position_bias[:, positions]
         if self.time_bias is not None and buckets is not None:
@@ -94,43 +75,62 @@ class Block(nn.Module):
         return bias
 
     def attend(self, q, k, v, bias):
-        """q [1, H, M, dh] over k, v [1, H, N, dh] -> [M, D]; bias [H, M, N] or
-        [H, 1, N]."""
-        count = q.shape[2]
+        """q [B, H, M, dh] over k, v [B, H, N, dh] -> [B, M, D]; bias [H, M, N]
+        or [H, 1, N], or with B in front."""
+        if bias.dim() == 3:
+            bias = bias[None]
         if self.attention == "sdpa":
-            bias = bias.to(q.dtype).expand(self.heads, count, k.shape[2])[None]
+            bias = bias.to(q.dtype).expand(-1, self.heads, q.shape[2],
+                                           k.shape[2])
             out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
         else:
             scores = q @ k.transpose(-1, -2) * self.head_width**-0.5
-            out = torch.softmax(scores + bias[None].to(q.dtype), -1) @ v
-        return out[0].transpose(0, 1).reshape(count, -1)
+            out = torch.softmax(scores + bias.to(q.dtype), -1) @ v
+        return out.transpose(1, 2).flatten(2)
+
+    def attend_to_itself(self, x, bias):
+        """The whole block of rows that see each other, [N, D] or [B, N, D]."""
+        normed = self.query_norm(x)
+        attended = self.attend(
+            self.split(self.query(normed)), self.split(self.key(normed)),
+            self.split(self.value(normed)), bias)
+        return self.finish(x, attended if x.dim() == 3 else attended[0])
+
+    def drop(self, x):
+        return F.dropout(x, self.dropout) if self.dropout > 0 else x
 
     def finish(self, x, attended):
-        y = x + self.output(attended)
+        y = x + self.drop(self.output(attended))
         hidden = F.gelu(self.expand(self.middle_norm(y)), approximate="tanh")
-        return y + self.contract(hidden)
+        return y + self.drop(self.contract(hidden))
 
 
 class Encoder(nn.Module):
-    """Item vectors of the history -> memory rows [T, D] and u [D]."""
+    """Item vectors of the history -> memory rows [T, D] and u [D]. `events` is
+    T, or None for training, which makes its own biases."""
 
     def __init__(self, weights, config, events, attention):
         super().__init__()
         self.use_time = config["use_time"]
         self.time_buckets = config["time_buckets"]
         self.gap_buckets = config["gap_buckets"]
-        self.action = nn.Parameter(weights["history.action"])
-        self.gap = nn.Parameter(weights["history.gap"])
+        self.action = weights.matrix("history.action")
+        self.gap = weights.matrix("history.gap")
+        self.start = weights.vector("history.start")
         self.blocks = nn.ModuleList(
             Block(weights, f"history.block{i}", config, attention)
             for i in range(config["encoder_blocks"]))
         self.memory_norm = Norm(weights, "history.memory_norm")
+        if events is not None:
+            self.fix_biases(config, events)
+
+    def fix_biases(self, config, events):
+        """The part of the biases that no request changes, made once."""
         step = torch.arange(events)
         distance = step[:, None] - step[None, :]
         longest = max(config["relative_positions"] - 1, 0)
         self.register_buffer("positions", distance.clamp(0, longest))
         self.register_buffer("hidden", distance < 0)
-        # The part of the biases that no request changes, made once.
         for block in self.blocks:
             fixed = torch.zeros(config["heads"], events, events)
             if block.position_bias is not None:
@@ -149,14 +149,10 @@ class Encoder(nn.Module):
             gap = 1 + time_bucket(age - asked, self.gap_buckets - 1)
         rows = x + self.action[action] + self.gap[gap]
         for block in self.blocks:
-            normed = block.query_norm(rows)
             bias = block.fixed_bias
             if buckets is not None and block.time_bias is not None:
                 bias = bias + block.time_bias[:, buckets]
-            attended = block.attend(
-                block.split(block.query(normed)), block.split(block.key(normed)),
-                block.split(block.value(normed)), bias)
-            rows = block.finish(rows, attended)
+            rows = block.attend_to_itself(rows, bias)
         return self.memory_norm(rows), standardise(rows[-1])
 
 
@@ -166,8 +162,9 @@ class Decoder(nn.Module):
         self.use_time = config["use_time"]
         self.time_buckets = config["time_buckets"]
         self.relative_positions = config["relative_positions"]
-        self.context = nn.Parameter(weights["decoder.context"][0])
-        self.context_clock = nn.Parameter(weights["decoder.context_clock"])
+        self.context = weights.vector("decoder.context")
+        self.context_clock = weights.matrix("decoder.context_clock")
+        self.user = weights.matrix("decoder.user")
         self.blocks = nn.ModuleList(
             Block(weights, f"decoder.block{i}", config, attention)
             for i in range(config["decoder_blocks"]))
@@ -177,10 +174,12 @@ class Decoder(nn.Module):
         block = self.blocks[0]
         return block.query(block.query_norm(x))
 
-    def user_side(self, memory, age, clock):
+    def user_side(self, memory, age, clock, user_tokens=None):
         """What does not depend on candidates: per block K, V [1, H, M, dh] and
-        biases [H, 1, M]; M = T + 1."""
+        biases [H, 1, M]; M = T + 1. `user_tokens` are rows of the user table."""
         token = self.context + clock @ self.context_clock
+        if user_tokens is not None:
+            token = token + self.user[user_tokens].sum(0)
         memory = torch.cat([memory, token[None]])
         count = memory.shape[0]
         newest_first = torch.arange(count - 1, -1, -1, device=memory.device)
@@ -197,7 +196,7 @@ class Decoder(nn.Module):
         for i, (block, (k, v, bias)) in enumerate(zip(self.blocks, user_side)):
             if i > 0:
                 q = block.query(block.query_norm(x))
-            x = block.finish(x, block.attend(block.split(q), k, v, bias))
+            x = block.finish(x, block.attend(block.split(q), k, v, bias)[0])
         return self.final_norm(x)
 
 
@@ -205,9 +204,9 @@ class Fusion(nn.Module):
     def __init__(self, weights, config):
         super().__init__()
         self.layers = nn.ModuleList(
-            linear(weights, f"fusion.layer{i}")
+            weights.linear(f"fusion.layer{i}")
             for i in range(len(config["fusion_hidden"])))
-        self.tasks = linear(weights, "fusion.tasks")
+        self.tasks = weights.linear("fusion.tasks")
 
     def forward(self, z, user, x, dense):
         y = torch.cat([z, user * x, dense], dim=1)
@@ -258,9 +257,7 @@ class AttuneModel(nn.Module):
         config = json.loads((directory / "config.json").read_text())
         if config["fusion_mode"] != "full" or config["decoder_blocks"] < 1:
             raise ValueError("only fusion_mode full with a decoder is compared")
-        weights = {
-            name: torch.from_numpy(value) for name, value in
-            load_safetensors(directory / "weights.safetensors").items()}
+        weights = Weights(directory / "weights.safetensors")
         self.config = config
         self.encoder = Encoder(weights, config, events, attention)
         self.decoder = Decoder(weights, config, attention)

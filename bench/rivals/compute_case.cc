@@ -11,14 +11,12 @@
 #include "base/rng.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "bench/rivals/random_weights.h"
 #include "engine/io/safetensors.h"
 #include "engine/io/text_file.h"
 
 namespace attune {
 namespace {
-
-/// Standard deviation of what replaces a parameter that starts at zero.
-constexpr float kZeroNoise = 0.1f;
 
 std::vector<float> RandomMatrix(Rng& rng, int64_t rows, int64_t cols,
                                 float deviation) {
@@ -40,19 +38,12 @@ std::vector<float> RandomItems(Rng& rng, int64_t rows, int64_t cols) {
 absl::Status WriteWeights(const ModelConfig& config, Rng& rng,
                           const std::string& path) {
   const Network network(config);
-  std::vector<float> values(static_cast<size_t>(network.layout().size()));
-  network.layout().Initialize(rng, values);
+  const std::vector<float> values = RandomWeights(network, rng);
   SafetensorsWriter writer;
   for (const Parameter& parameter : network.layout().list()) {
-    std::span<float> range =
-        std::span(values).subspan(parameter.offset, parameter.size());
-    if (parameter.initializer == Initializer::kZeros) {
-      for (float& value : range) {
-        value = static_cast<float>(rng.Normal()) * kZeroNoise;
-      }
-    }
-    ATTUNE_RETURN_IF_ERROR(
-        writer.Add(parameter.name, {parameter.rows, parameter.cols}, range));
+    ATTUNE_RETURN_IF_ERROR(writer.Add(
+        parameter.name, {parameter.rows, parameter.cols},
+        std::span(values).subspan(parameter.offset, parameter.size())));
   }
   return writer.Write(path);
 }

@@ -13,30 +13,25 @@ import torch
 from attune_model import AttuneModel, graph
 
 
-class Attune:
-    """bench/rivals/attune_compute, told by lines what to do."""
+class Program:
+    """A program of ours that answers lines; the first one is "ready"."""
 
-    def __init__(self, binary, directory, precision, instruction_set="best"):
-        self.name, self.precision = "attune", precision
-        self.process = subprocess.Popen(
-            [binary, "serve", directory, precision, instruction_set],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, *command):
+        self.command = [str(part) for part in command]
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
         if self.process.stdout.readline().strip() != "ready":
-            raise RuntimeError(f"{binary} serve {directory} did not start")
+            raise RuntimeError(f"{' '.join(self.command)} did not start")
 
     def ask(self, line, word):
+        """The words behind `word`, which an answer begins with."""
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
         answer = self.process.stdout.readline().split()
         if not answer or answer[0] != word:
-            raise RuntimeError(f"attune_compute: {line}: {' '.join(answer)}")
+            name = os.path.basename(self.command[0])
+            raise RuntimeError(f"{name}: {line}: {' '.join(answer)}")
         return answer[1:]
-
-    def score(self, state):
-        return np.array(self.ask(f"score {state}", "scores"), np.float32)
-
-    def run(self, state, count):
-        return [int(ns) for ns in self.ask(f"run {state} {count}", "ns")]
 
     @property
     def pid(self):
@@ -45,6 +40,21 @@ class Attune:
     def close(self):
         self.process.stdin.close()
         self.process.wait()
+
+
+class Attune(Program):
+    """bench/rivals/attune_compute."""
+
+    def __init__(self, binary, directory, precision, instruction_set="best"):
+        self.name, self.precision = "attune", precision
+        super().__init__(binary, "serve", directory, precision,
+                         instruction_set)
+
+    def score(self, state):
+        return np.array(self.ask(f"score {state}", "scores"), np.float32)
+
+    def run(self, state, count):
+        return [int(ns) for ns in self.ask(f"run {state} {count}", "ns")]
 
 
 def timed(call, count):
