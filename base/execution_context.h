@@ -4,6 +4,7 @@
 
 #include "absl/status/status.h"
 #include "base/cancel_flag.h"
+#include "base/stage_clock.h"
 #include "base/workspace.h"
 
 namespace attune {
@@ -21,6 +22,9 @@ struct ExecutionContext {
       std::chrono::steady_clock::time_point::max();
   /// Set by another thread to give up.
   CancelFlag cancelled;
+
+  /// Where the request's time goes; runs only where somebody started it.
+  StageClock stages;
 
   /// Ok, Cancelled or DeadlineExceeded. Cheap enough to ask per layer.
   absl::Status CheckProgress() const {

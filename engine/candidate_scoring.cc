@@ -28,11 +28,13 @@ absl::StatusOr<Ranker::Scores> CandidateScoring::ScoreAll(
       ranker.Match(context, session, input.items, input.formula);
   const int64_t shares = (count + kShare - 1) / kShare;
   std::vector<absl::Status> results(shares);
+  std::vector<StageTimes> work(shares);
   threads_.ParallelFor(shares, [&](int64_t share) {
     results[share] = [&]() -> absl::Status {
       ContextPool::Lease own(contexts_);
       own->deadline = context.deadline;
       own->cancelled = context.cancelled;
+      if (context.stages.running()) own->stages.Start(MonotonicNs());
       const int64_t begin = share * kShare;
       const int64_t size = std::min(kShare, count - begin);
       ATTUNE_ASSIGN_OR_RETURN(
@@ -43,11 +45,18 @@ absl::StatusOr<Ranker::Scores> CandidateScoring::ScoreAll(
         std::copy_n(part.fusion.row(i), part.fusion.cols(),
                     scores.fusion.row(begin + i));
       }
+      work[share] = own->stages.times();
       return absl::OkStatus();
     }();
   });
+  StageTimes together = {};
+  for (const StageTimes& part : work) {
+    for (size_t s = 0; s < kRequestStages; ++s) together[s] += part[s];
+  }
+  context.stages.LapAs(together);
   for (const absl::Status& result : results) ATTUNE_RETURN_IF_ERROR(result);
   ranker.Finish(input.items, input.formula, scores);
+  context.stages.Lap(Stage::kFuse);
   return scores;
 }
 
@@ -88,6 +97,7 @@ absl::StatusOr<Ranker::Scores> CandidateScoring::ScoreBest(
     }
   }
   ranker.Finish(input.items, input.formula, scores);
+  context.stages.Lap(Stage::kFuse);
   return scores;
 }
 

@@ -38,6 +38,7 @@ class ContextPool {
   void Return(std::unique_ptr<ExecutionContext> context) {
     if (context->workspace.capacity_bytes() > kMostKeptBytes) return;
     context->workspace.Reset();
+    context->stages.Stop();
     std::lock_guard<std::mutex> lock(mutex_);
     free_.push_back(std::move(context));
   }

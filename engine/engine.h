@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "base/cancel_flag.h"
 #include "base/log.h"
+#include "base/stage_clock.h"
 #include "engine/rank/service_plan.h"
 #include "proto/attune.pb.h"
 
@@ -55,6 +56,9 @@ struct CallOptions {
   /// When the request's budget began, for callers who have worked for it
   /// before; nullopt: with the call.
   std::optional<std::chrono::steady_clock::time_point> begin = std::nullopt;
+  /// Out, where not null: what the time of Rank() went to, also of one that
+  /// failed on the way. RankMany() leaves it alone.
+  StageTimes* stages = nullptr;
 };
 
 /// Steps that a call took to meet its deadline, as bits (service_plan.h).

@@ -43,12 +43,19 @@ absl::StatusOr<v1::RankResponse> EngineImpl::Rank(
   ATTUNE_ASSIGN_OR_RETURN(auto served, models_->Get(request.model()));
   v1::RankResponse response;
   const int64_t now_ms = Now(request.now_ms());
+  StageTimes stages = {};
   absl::Status status = WithContext(
       request.deadline_ms(), options, [&](ExecutionContext& context) {
-        return RankInto(context, *served, request, now_ms, response);
+        context.stages.Start(start);
+        absl::Status ranked =
+            RankInto(context, *served, request, now_ms, response);
+        context.stages.Lap(Stage::kRank);
+        stages = context.stages.times();
+        return ranked;
       });
-  stats_.RecordRequest(MonotonicNs() - start, response.candidates_scored(),
-                       response.warm(), status);
+  if (options.stages != nullptr) *options.stages = stages;
+  stats_.RecordRequest(MonotonicNs() - start, stages,
+                       response.candidates_scored(), response.warm(), status);
   ATTUNE_RETURN_IF_ERROR(status);
   return response;
 }
@@ -57,10 +64,12 @@ std::vector<absl::StatusOr<v1::RankResponse>> EngineImpl::RankMany(
     std::span<const v1::RankRequest* const> requests,
     const CallOptions& options) {
   std::vector<absl::StatusOr<v1::RankResponse>> responses(requests.size());
+  CallOptions each = options;
+  each.stages = nullptr;  // one place, many requests at a time
   threads_.ParallelFor(static_cast<int64_t>(requests.size()), [&](int64_t i) {
     responses[i] = options.cancelled.IsSet()
                        ? absl::CancelledError("request cancelled by the caller")
-                       : Rank(*requests[i], options);
+                       : Rank(*requests[i], each);
   });
   return responses;
 }
@@ -166,6 +175,7 @@ absl::Status EngineImpl::RankPrepared(ExecutionContext& context,
   std::span<uint8_t> kept = context.workspace.Allocate<uint8_t>(total);
   counts += filter.Apply(filter_input, kept);
   ReportFilters(counts, response);
+  context.stages.Lap(Stage::kRank);
   ATTUNE_ASSIGN_OR_RETURN(
       Ranker::Scores scores,
       ScoreCandidates(context, served, query, candidates, user));
@@ -264,10 +274,12 @@ absl::Status EngineImpl::RankIds(
   query.work.candidates = static_cast<int64_t>(candidate_ids.size());
   bool warm = false;
   uint32_t degraded = 0;
+  StageTimes stages = {};
   absl::Status status = WithContext(
       options.deadline_ms, {.cancelled = options.cancelled},
       [&](ExecutionContext& context) {
-        return WithSession(
+        context.stages.Start(start);
+        absl::Status scored = WithSession(
             context, *served, query, [&](Prepared& user) -> absl::Status {
               warm = user.session.reused_rows > 0;
               Candidates candidates;
@@ -288,9 +300,12 @@ absl::Status EngineImpl::RankIds(
               }
               return absl::OkStatus();
             });
+        context.stages.Lap(Stage::kRank);
+        stages = context.stages.times();
+        return scored;
       });
   if (options.degraded != nullptr) *options.degraded = degraded;
-  stats_.RecordRequest(MonotonicNs() - start,
+  stats_.RecordRequest(MonotonicNs() - start, stages,
                        static_cast<int64_t>(scores.size()), warm, status);
   return status;
 }

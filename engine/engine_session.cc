@@ -109,6 +109,7 @@ absl::Status EngineImpl::WithSession(ExecutionContext& context,
   user.work.window_events =
       std::min<int64_t>(history.events_size(), served.model().config().window);
   ATTUNE_ASSIGN_OR_RETURN(user.plan, Plan(context, served, user.work));
+  context.stages.Lap(Stage::kRead);
   v1::History newest;
   std::shared_ptr<const KeptState> state = kept;
   const bool shortened = user.plan.history_events >= 0;
@@ -205,6 +206,7 @@ absl::Status EngineImpl::GatherCandidates(ExecutionContext& context,
   }
   served.costs().NoteRead(static_cast<int64_t>(ids.size()),
                           MonotonicNs() - start_ns);
+  context.stages.Lap(Stage::kRead);
   return absl::OkStatus();
 }
 

@@ -15,7 +15,8 @@ Json LatencyJson(const LatencyHistogram& histogram) {
   auto ms = [](int64_t ns) { return static_cast<double>(ns) * 1e-6; };
   return {{"count", s.count},       {"mean_ms", s.mean_ns * 1e-6},
           {"p50_ms", ms(s.p50_ns)}, {"p95_ms", ms(s.p95_ns)},
-          {"p99_ms", ms(s.p99_ns)}, {"max_ms", ms(s.max_ns)}};
+          {"p99_ms", ms(s.p99_ns)}, {"p999_ms", ms(s.p999_ns)},
+          {"max_ms", ms(s.max_ns)}};
 }
 
 Json CacheJson(const StateCacheStats& cache) {
@@ -32,38 +33,46 @@ void Metric(std::string& text, std::string_view name, std::string_view type,
   text += StrCat("# TYPE ", name, " ", type, "\n", name, " ", value, "\n");
 }
 
-void Quantiles(std::string& text, const char* warm,
-               const LatencyHistogram& histogram) {
+/// One summary of `metric`, whose label is `label`, such as `warm="1"`.
+void Quantiles(std::string& text, std::string_view metric,
+               std::string_view label, const LatencyHistogram& histogram) {
   const LatencyHistogram::Summary s = histogram.Summarise();
   const std::pair<const char*, int64_t> quantiles[] = {
       {"0.5", s.p50_ns}, {"0.95", s.p95_ns}, {"0.99", s.p99_ns}};
   for (const auto& [quantile, ns] : quantiles) {
-    text += StrCat("attune_request_seconds{warm=\"", warm, "\",quantile=\"",
-                   quantile, "\"} ", static_cast<double>(ns) * 1e-9, "\n");
+    text += StrCat(metric, "{", label, ",quantile=\"", quantile, "\"} ",
+                   static_cast<double>(ns) * 1e-9, "\n");
   }
-  text += StrCat("attune_request_seconds_sum{warm=\"", warm, "\"} ",
-                 s.mean_ns * static_cast<double>(s.count) * 1e-9, "\n",
-                 "attune_request_seconds_count{warm=\"", warm, "\"} ", s.count,
-                 "\n");
+  text += StrCat(metric, "_sum{", label, "} ",
+                 s.mean_ns * static_cast<double>(s.count) * 1e-9, "\n", metric,
+                 "_count{", label, "} ", s.count, "\n");
 }
 
 }  // namespace
 
-void EngineStats::RecordRequest(int64_t duration_ns, int64_t candidates,
-                                bool warm, const absl::Status& status) {
+void EngineStats::RecordRequest(int64_t duration_ns, const StageTimes& stages,
+                                int64_t candidates, bool warm,
+                                const absl::Status& status) {
   if (!status.ok()) {
     errors_.fetch_add(1, std::memory_order_relaxed);
     return;
   }
   candidates_.fetch_add(candidates, std::memory_order_relaxed);
   (warm ? warm_ : cold_).Record(duration_ns);
+  for (size_t s = 0; s < kRequestStages; ++s) stages_[s].Record(stages[s]);
 }
 
 std::string EngineStats::Json(const Sources& sources) const {
+  nlohmann::ordered_json stages;
+  for (size_t s = 0; s < kRequestStages; ++s) {
+    stages[std::string(StageName(static_cast<Stage>(s)))] =
+        LatencyJson(stages_[s]);
+  }
   nlohmann::ordered_json json = {
       {"model", sources.model},
       {"requests",
        {{"cold", LatencyJson(cold_)}, {"warm", LatencyJson(warm_)}}},
+      {"stages", stages},
       {"request_errors", errors_.load()},
       {"candidates_scored", candidates_.load()},
       {"user_states", CacheJson(sources.states)},
@@ -90,8 +99,14 @@ std::string EngineStats::Json(const Sources& sources) const {
 
 std::string EngineStats::Prometheus(const Sources& sources) const {
   std::string text = "# TYPE attune_request_seconds summary\n";
-  Quantiles(text, "0", cold_);
-  Quantiles(text, "1", warm_);
+  Quantiles(text, "attune_request_seconds", "warm=\"0\"", cold_);
+  Quantiles(text, "attune_request_seconds", "warm=\"1\"", warm_);
+  text += "# TYPE attune_stage_seconds summary\n";
+  for (size_t s = 0; s < kRequestStages; ++s) {
+    Quantiles(text, "attune_stage_seconds",
+              StrCat("stage=\"", StageName(static_cast<Stage>(s)), "\""),
+              stages_[s]);
+  }
   Metric(text, "attune_request_errors_total", "counter", errors_.load());
   Metric(text, "attune_candidates_scored_total", "counter", candidates_.load());
   Metric(text, "attune_user_state_hits_total", "counter", sources.states.hits);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "base/stage_clock.h"
 #include "engine/rank/latency_histogram.h"
 #include "engine/rank/state_cache.h"
 #include "storage/statistics.h"
@@ -16,8 +17,10 @@ namespace attune {
 /// atomic additions. Thread-safe.
 class EngineStats {
  public:
-  void RecordRequest(int64_t duration_ns, int64_t candidates, bool warm,
-                     const absl::Status& status);
+  /// `stages`: what the duration went to. A failed request counts as an error
+  /// only.
+  void RecordRequest(int64_t duration_ns, const StageTimes& stages,
+                     int64_t candidates, bool warm, const absl::Status& status);
 
   /// What other parts count, read when the stats are asked for.
   struct Sources {
@@ -40,6 +43,7 @@ class EngineStats {
  private:
   std::atomic<int64_t> candidates_{0}, errors_{0};
   LatencyHistogram cold_, warm_;
+  std::array<LatencyHistogram, kRequestStages> stages_;
 };
 
 }  // namespace attune

@@ -141,6 +141,7 @@ absl::Status Scorer::Fuse(ExecutionContext& context, const UserState& state,
     ATTUNE_RETURN_IF_ERROR(network_.decoder().Decode(
         context, values_, candidates.x, candidates.q, state.decoder(),
         encoded.memory_rows, query_times, encoded.key_time_ms, z));
+    context.stages.Lap(Stage::kDecode);
   }
   MatrixView input = workspace.Matrix(count, network_.fusion().input_width());
   network_.fusion().Concatenate(

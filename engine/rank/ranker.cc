@@ -62,7 +62,9 @@ absl::Status Ranker::UpdateProfile(ExecutionContext& context,
     ids[i] = history.events(static_cast<int>(stored - newest + i)).item_id();
   }
   std::vector<std::shared_ptr<const ModelItem>> items(newest);
+  context.stages.Lap(Stage::kAssemble);
   ATTUNE_RETURN_IF_ERROR(resolver.Resolve(context, ids, items));
+  context.stages.Lap(Stage::kRead);
   kept.profile.Clear();
   for (int64_t i = 0; i < newest; ++i) {
     pipeline.AddToProfile(items[i]->features,
@@ -139,7 +141,9 @@ absl::Status Ranker::Begin(ExecutionContext& context, const Request& request,
       ids[i] = history.events(static_cast<int>(begin + reused + i)).item_id();
     }
     std::vector<std::shared_ptr<const ModelItem>> items(fresh);
+    context.stages.Lap(Stage::kAssemble);
     ATTUNE_RETURN_IF_ERROR(resolver.Resolve(context, ids, items));
+    context.stages.Lap(Stage::kRead);
     for (int64_t i = 0; i < fresh; ++i) {
       std::memcpy(new_x.row(i), items[i]->x.data(),
                   sizeof(float) * config.width);
@@ -162,8 +166,10 @@ absl::Status Ranker::Begin(ExecutionContext& context, const Request& request,
   request_context.clock = clock;
   request_context.user_tokens = session.user_features.tokens;
   session.user = workspace.Allocate<float>(config.width);
+  context.stages.Lap(Stage::kAssemble);
   absl::StatusOr<Scorer::Encoded> encoded = model_->scorer().Encode(
       context, state, events, new_x, request_context, session.user);
+  context.stages.Lap(Stage::kEncode);
   if (!encoded.ok()) {
     // Rows may be half written: nothing of them is kept.
     state.Reset(anchor, history.epoch());
@@ -183,6 +189,7 @@ Ranker::Scores Ranker::Match(
     const ValueFormula* formula) const {
   Scores scores = Begun(context, session, items);
   Finish(items, formula, scores);
+  context.stages.Lap(Stage::kFuse);
   return scores;
 }
 
@@ -209,6 +216,7 @@ Ranker::Scores Ranker::Begun(
     std::memcpy(scores.q.row(i), items[i]->q.data(),
                 sizeof(float) * config.width);
   }
+  context.stages.Lap(Stage::kAssemble);
   model_->scorer().Match(session.user, scores.x, scores.match);
   // Nothing is known of an item without a record: as far off as a cosine goes.
   for (int64_t i = 0; i < count; ++i) {
@@ -243,8 +251,10 @@ absl::StatusOr<Ranker::Scores> Ranker::Score(
   Scores scores = Begun(context, session, items);
   if (config.fusion_mode == FusionMode::kNone) {
     Finish(items, formula, scores);
+    context.stages.Lap(Stage::kFuse);
     return scores;
   }
+  context.stages.Lap(Stage::kFuse);
   MatrixView dense = context.workspace.Matrix(count, config.dense_width);
   for (int64_t i = 0; i < count; ++i) {
     Prefetch(items, i, sizeof(ModelItem) + 128);  // the keys come first
@@ -255,11 +265,13 @@ absl::StatusOr<Ranker::Scores> Ranker::Score(
     session.kept->neighbours.Features(
         items[i]->id_row, dense.row_span(i).last(NeighbourProfile::kWidth));
   }
+  context.stages.Lap(Stage::kAssemble);
   ATTUNE_RETURN_IF_ERROR(context.CheckProgress());
   ATTUNE_RETURN_IF_ERROR(model_->scorer().Fuse(
       context, session.kept->state, session.encoded, session.user,
       {scores.x, scores.q, dense}, config.fusion_mode, scores.fusion));
   Finish(items, formula, scores);
+  context.stages.Lap(Stage::kFuse);
   return scores;
 }
 

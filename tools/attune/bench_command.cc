@@ -3,27 +3,21 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/rng.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "engine/engine.h"
-#include "engine/io/excerpt.h"
-#include "engine/io/id_field.h"
-#include "engine/io/nearest_name.h"
-#include "engine/io/record_reader.h"
-#include "engine/rank/latency_histogram.h"
-#include "engine/rank/text_table.h"
+#include "tools/attune/bench_load.h"
+#include "tools/attune/bench_output.h"
+#include "tools/attune/bench_requests.h"
 #include "tools/attune/commands.h"
 #include "tools/attune/console.h"
-#include "tools/attune/id_lists.h"
 #include "tools/attune/model_check.h"
 #include "tools/attune/open_engine.h"
 #include "tools/attune/option_values.h"
@@ -32,158 +26,54 @@ namespace attune {
 namespace {
 
 constexpr std::string_view kCommand = "bench";
+constexpr int kMostThreads = 1024;
 
 struct Arguments {
-  std::string database;
+  BenchRequestOptions requests;
   std::string model_directory;
-  std::string requests;
-  int count = 500;
-  int candidates = 500;
-  uint32_t k = 10;
   int repeat = 3;
-  uint64_t seed = 1;
+  int threads = 1;
+  double rate = 0;  // 0: closed loop
+  std::string arrivals = "poisson";
+  double cold_share = 0;
   bool json = false;
 };
 
-absl::Status TakeField(const RecordField& field, v1::RankRequest* request) {
-  constexpr std::string_view kNames[] = {"user_id", "candidates"};
-  if (field.name == kNames[0]) {
-    if (field.missing()) return absl::OkStatus();  // the row has no user
-    ATTUNE_ASSIGN_OR_RETURN(const std::string_view id, IdOf(field));
-    request->set_user_id(std::string(id));
-    return absl::OkStatus();
-  }
-  if (field.name == kNames[1]) {
-    if (field.missing()) return absl::OkStatus();  // the catalogue
-    ATTUNE_ASSIGN_OR_RETURN(const std::vector<std::string_view> ids,
-                            IdListOf(field));
-    if (ids.empty()) {
-      return absl::InvalidArgumentError(
-          "holds no items; without the field, the catalogue is ranked");
-    }
-    for (std::string_view id : ids) {
-      request->add_candidate_ids(std::string(id));
-    }
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(
-      StrCat("unknown; user_id and candidates are expected",
-             DidYouMean(field.name, kNames)));
+using Requests = std::vector<v1::RankRequest>;
+
+std::string Callers(const Arguments& arguments) {
+  return Count(arguments.threads, "thread");
 }
 
-// user_id and, where it is not the catalogue, candidates (a list, or "a|b" in
-// TSV).
-absl::StatusOr<std::vector<v1::RankRequest>> ReadRequests(
-    const Arguments& arguments) {
-  ATTUNE_ASSIGN_OR_RETURN(const std::unique_ptr<RecordReader> reader,
-                          RecordReader::Open(arguments.requests));
-  std::vector<v1::RankRequest> requests;
-  Record record;
-  while (true) {
-    ATTUNE_ASSIGN_OR_RETURN(const bool has_row, reader->Next(&record));
-    if (!has_row) break;
-    v1::RankRequest& request = requests.emplace_back();
-    request.set_k(arguments.k);
-    for (const RecordField& field : record.fields) {
-      const absl::Status taken = TakeField(field, &request);
-      if (!taken.ok()) {
-        return RowError(record.path, record.line,
-                        StrCat("field ", Excerpt(field.name), ": ",
-                               ToStd(taken.message())));
-      }
-    }
-  }
-  if (requests.empty()) {
-    return absl::InvalidArgumentError(
-        StrCat(arguments.requests, ": holds no request"));
-  }
-  return requests;
-}
-
-// Users and candidates of the database, drawn at random.
-absl::StatusOr<std::vector<v1::RankRequest>> DrawRequests(
-    const Arguments& arguments) {
-  ATTUNE_ASSIGN_OR_RETURN(const std::unique_ptr<storage::Database> database,
-                          OpenDatabaseFollower(arguments.database));
-  ATTUNE_ASSIGN_OR_RETURN(const std::vector<std::string> users,
-                          AllUsers(*database));
-  std::vector<std::string> items;
-  ATTUNE_RETURN_IF_ERROR(database->ForEachItem([&](const v1::Item& item) {
-    items.push_back(item.item_id());
-    return absl::OkStatus();
-  }));
-  if (users.empty() || items.empty()) {
-    return absl::FailedPreconditionError(
-        StrCat(arguments.database, ": holds ", users.size(), " users and ",
-               items.size(), " items; both are needed"));
-  }
-  Rng rng(arguments.seed);
-  std::vector<v1::RankRequest> requests;
-  for (int i = 0; i < arguments.count; ++i) {
-    v1::RankRequest& request = requests.emplace_back();
-    request.set_user_id(users[rng.Below(users.size())]);
-    request.set_k(arguments.k);
-    // A partial shuffle: distinct items, each equally likely.
-    const size_t wanted =
-        std::min(items.size(), static_cast<size_t>(arguments.candidates));
-    for (size_t c = 0; c < wanted; ++c) {
-      std::swap(items[c], items[c + rng.Below(items.size() - c)]);
-      request.add_candidate_ids(items[c]);
-    }
-  }
-  return requests;
-}
-
-absl::Status RunAll(Engine& engine, std::vector<v1::RankRequest>& requests,
-                    bool cold, LatencyHistogram* histogram) {
-  for (v1::RankRequest& request : requests) {
-    request.set_without_state(cold);
-    const int64_t start_ns = MonotonicNs();
-    ATTUNE_RETURN_IF_ERROR(engine.Rank(request).status());
-    if (histogram != nullptr) histogram->Record(MonotonicNs() - start_ns);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Bench(const Arguments& arguments) {
-  ATTUNE_ASSIGN_OR_RETURN(std::vector<v1::RankRequest> requests,
-                          arguments.requests.empty() ? DrawRequests(arguments)
-                                                     : ReadRequests(arguments));
-  WarnOfForeignModel(kCommand, arguments.model_directory, arguments.database);
-  ATTUNE_ASSIGN_OR_RETURN(
-      const std::unique_ptr<Engine> engine,
-      OpenFollower(kCommand, arguments.database, arguments.model_directory));
-  // Once through for caches and kept states; then both ways in turn, so that a
-  // slower machine is slower for both.
-  ATTUNE_RETURN_IF_ERROR(RunAll(*engine, requests, false, nullptr));
-  LatencyHistogram warm, cold;
+// Warm and cold in turn, so that a slower machine is slower for both.
+absl::Status Closed(const Arguments& arguments, Engine& engine,
+                    Requests& requests) {
+  BenchSamples warm, cold;
   for (int round = 0; round < arguments.repeat; ++round) {
-    ATTUNE_RETURN_IF_ERROR(RunAll(*engine, requests, false, &warm));
-    ATTUNE_RETURN_IF_ERROR(RunAll(*engine, requests, true, &cold));
+    for (BenchSamples* samples : {&warm, &cold}) {
+      for (v1::RankRequest& request : requests) {
+        request.set_without_state(samples == &cold);
+      }
+      ATTUNE_RETURN_IF_ERROR(
+          RunClosedLoop(engine, requests, arguments.threads, samples));
+    }
   }
-  nlohmann::ordered_json json = {{"requests", requests.size()}};
-  TextTable table({{"one thread"},
-                   {"p50 ms", TextTable::kRight},
-                   {"p95 ms", TextTable::kRight},
-                   {"p99 ms", TextTable::kRight},
-                   {"mean ms", TextTable::kRight},
-                   {"requests/s", TextTable::kRight}});
-  for (const auto& [name, histogram] :
-       {std::pair<const char*, const LatencyHistogram*>{"warm", &warm},
+  const int64_t count = static_cast<int64_t>(requests.size());
+  nlohmann::ordered_json json = {
+      {"requests", count}, {"loop", "closed"}, {"threads", arguments.threads}};
+  TextTable table = LatencyTable(Callers(arguments));
+  std::string stages;
+  for (const auto& [name, samples] :
+       {std::pair<const char*, const BenchSamples*>{"warm", &warm},
         {"cold", &cold}}) {
-    const LatencyHistogram::Summary summary = histogram->Summarise();
-    const double p50 = 1e-6 * static_cast<double>(summary.p50_ns);
-    const double p95 = 1e-6 * static_cast<double>(summary.p95_ns);
-    const double p99 = 1e-6 * static_cast<double>(summary.p99_ns);
-    const double mean = 1e-6 * summary.mean_ns;
-    json[name] = {{"p50_ms", p50},
-                  {"p95_ms", p95},
-                  {"p99_ms", p99},
-                  {"mean_ms", mean},
-                  {"count", summary.count}};
-    table.AddRow({name, fmt::format("{:.3f}", p50), fmt::format("{:.3f}", p95),
-                  fmt::format("{:.3f}", p99), fmt::format("{:.3f}", mean),
-                  fmt::format("{:.0f}", 1000 / mean)});
+    const double per_second = static_cast<double>(samples->latency.count()) /
+                              (1e-9 * static_cast<double>(samples->wall_ns));
+    json[name] = LatencyJson(samples->latency);
+    json[name]["requests_per_second"] = per_second;
+    AddStages(*samples, &json[name]);
+    AddLatencyRow(name, samples->latency, per_second, WarmShare(*samples),
+                  &table);
+    stages += "\n" + StageTable(name, *samples);
   }
   if (arguments.json) {
     PrintJson(json);
@@ -191,40 +81,141 @@ absl::Status Bench(const Arguments& arguments) {
   }
   Print(fmt::format("{}, each {} times; warm: the history is encoded already, "
                     "cold: it is encoded in the request\n",
-                    Count(static_cast<int64_t>(requests.size()), "request"),
-                    arguments.repeat) +
-        table.ToString());
+                    Count(count, "request"), arguments.repeat) +
+        table.ToString() + stages);
   return absl::OkStatus();
+}
+
+absl::Status Open(const Arguments& arguments, Engine& engine,
+                  Requests& requests) {
+  Rng rng(arguments.requests.seed);
+  for (v1::RankRequest& request : requests) {
+    request.set_without_state(rng.Bernoulli(arguments.cold_share));
+  }
+  BenchSamples warm, cold;
+  ATTUNE_RETURN_IF_ERROR(
+      RunOpenLoop(engine, requests, arguments.repeat,
+                  {arguments.rate, arguments.arrivals == "poisson", rng.Next()},
+                  arguments.threads, warm, cold));
+  LatencyHistogram latency, service;
+  for (const BenchSamples* samples : {&warm, &cold}) {
+    latency.Merge(samples->latency);
+    service.Merge(samples->service);
+  }
+  const int64_t count = latency.count();
+  const double per_second =
+      static_cast<double>(count) / (1e-9 * static_cast<double>(warm.wall_ns));
+  const double warm_share =
+      static_cast<double>(warm.latency.count()) / static_cast<double>(count);
+  constexpr double kKeptUp = 0.95;
+  if (per_second < kKeptUp * arguments.rate) {
+    Note(kCommand,
+         fmt::format("{} answered {:.0f} of {:g} requests per second: the "
+                     "waiting grows with the length of the run; give a lower "
+                     "--rate, or more --threads where there are cores",
+                     Callers(arguments), per_second, arguments.rate));
+  }
+  nlohmann::ordered_json json = {{"requests", count},
+                                 {"loop", "open"},
+                                 {"threads", arguments.threads},
+                                 {"rate", arguments.rate},
+                                 {"arrivals", arguments.arrivals},
+                                 {"requests_per_second", per_second},
+                                 {"warm_share", warm_share},
+                                 {"latency", LatencyJson(latency)},
+                                 {"service", LatencyJson(service)}};
+  TextTable table = LatencyTable(Callers(arguments));
+  std::string stages;
+  for (const auto& [name, samples] :
+       {std::pair<const char*, const BenchSamples*>{"warm", &warm},
+        {"cold", &cold}}) {
+    json[name] = LatencyJson(samples->latency);
+    AddStages(*samples, &json[name]);
+    if (samples->latency.count() == 0) continue;
+    AddLatencyRow(name, samples->latency, 0, -1, &table);
+    stages += "\n" + StageTable(name, *samples);
+  }
+  if (arguments.json) {
+    PrintJson(json);
+    return absl::OkStatus();
+  }
+  AddLatencyRow("all", latency, per_second, warm_share, &table);
+  AddLatencyRow("all, without waiting", service, 0, -1, &table);
+  Print(fmt::format("{} at {:g} per second ({} arrivals); times are from the "
+                    "arrival, waiting for a free thread included\n",
+                    Count(count, "request"), arguments.rate,
+                    arguments.arrivals) +
+        table.ToString() + stages);
+  return absl::OkStatus();
+}
+
+absl::Status Bench(const Arguments& arguments) {
+  const std::string& database = arguments.requests.database;
+  ATTUNE_ASSIGN_OR_RETURN(Requests requests, BenchRequests(arguments.requests));
+  WarnOfForeignModel(kCommand, arguments.model_directory, database);
+  ATTUNE_ASSIGN_OR_RETURN(
+      const std::unique_ptr<Engine> engine,
+      OpenFollower(kCommand, database, arguments.model_directory));
+  // Once through for caches and kept states.
+  ATTUNE_RETURN_IF_ERROR(
+      RunClosedLoop(*engine, requests, arguments.threads, nullptr));
+  return arguments.rate > 0 ? Open(arguments, *engine, requests)
+                            : Closed(arguments, *engine, requests);
 }
 
 }  // namespace
 
 void RegisterBenchCommand(CLI::App& app, SetExitCode set_exit_code) {
   auto arguments = std::make_shared<Arguments>();
+  BenchRequestOptions& drawn = arguments->requests;
   CLI::App* command = app.add_subcommand(
       "bench", "Measure the latency of requests on one's own data");
-  command->add_option("--db", arguments->database, "Database directory")
-      ->required();
+  command->add_option("--db", drawn.database, "Database directory")->required();
   CLI::Option* requests = command->add_option(
-      "--requests", arguments->requests,
+      "--requests", drawn.file,
       "File of requests: user_id and candidates (default: drawn at random)");
-  command->add_option("--count", arguments->count, "Requests to draw")
+  command->add_option("--count", drawn.count, "Requests to draw")
       ->capture_default_str()
       ->check(WholeNumber(1, 1'000'000))
       ->excludes(requests);
   command
-      ->add_option("--candidates", arguments->candidates,
+      ->add_option("--candidates", drawn.candidates,
                    "Candidates per drawn request")
       ->capture_default_str()
       ->check(WholeNumber(1, 100'000))
       ->excludes(requests);
-  command->add_option("--k", arguments->k, "Items per answer; 0: all")
+  command->add_option("--k", drawn.k, "Items per answer; 0: all")
       ->capture_default_str()
       ->check(WholeNumber(0, 1'000'000'000));
   command->add_option("--repeat", arguments->repeat, "Rounds to measure")
       ->capture_default_str()
       ->check(WholeNumber(1, 1000));
-  command->add_option("--seed", arguments->seed, "Of the drawn requests")
+  command->add_option("--threads", arguments->threads, "Callers side by side")
+      ->capture_default_str()
+      ->check(WholeNumber(1, kMostThreads));
+  CLI::Option* rate =
+      command
+          ->add_option("--rate", arguments->rate,
+                       "Open loop: requests that arrive per second, whether "
+                       "others are answered or not (default: each caller sends "
+                       "the next when it has its answer)")
+          ->check(RealNumber(0.001, 1e6));
+  command
+      ->add_option("--arrivals", arguments->arrivals,
+                   "How they arrive: poisson (at random) or fixed (equally "
+                   "spaced)")
+      ->capture_default_str()
+      ->check(OneOf({"poisson", "fixed"}))
+      ->needs(rate);
+  command
+      ->add_option("--cold-share", arguments->cold_share,
+                   "Share of the requests that do not use kept states")
+      ->capture_default_str()
+      ->check(RealNumber(0, 1))
+      ->needs(rate);
+  command
+      ->add_option("--seed", drawn.seed,
+                   "Of the drawn requests and the arrivals")
       ->capture_default_str()
       ->check(WholeNumber(0, ~uint64_t{0}));
   command->add_option("--model", arguments->model_directory,

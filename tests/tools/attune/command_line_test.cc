@@ -60,6 +60,10 @@ TEST_F(CommandLineTest, WrongUseIsExitCode2AndSilentOnStdout) {
       {"rank", "--db", Path("db"), "--user", "u", "--diversity", "nan"},
       {"rank", "--db", Path("db"), "--user"},
       {"bench", "--db", Path("db"), "--seed", "-1"},
+      {"bench", "--db", Path("db"), "--rate", "0"},
+      {"bench", "--db", Path("db"), "--threads", "0"},
+      {"bench", "--db", Path("db"), "--rate", "9", "--cold-share", "1.1"},
+      {"bench", "--db", Path("db"), "--rate", "9", "--arrivals", "late"},
       {"batch", "--db", Path("db"), "--out", "o.jsonl", "--threads", "1e3"},
       {"simulate", "--out", Path("db")},
       {"simulate", "--out", Path("db"), "--items", "9", "--users", "-1"},
@@ -109,6 +113,8 @@ TEST_F(CommandLineTest, UsageErrorsAreOneSentenceAndSayWhatIsMeant) {
       {{"bench", "--db", db, "--count", "0x10"},
        "attune bench: --count: \"0x10\" is not a whole number in "
        "1..1000000\nSee attune bench --help\n"},
+      {{"bench", "--db", db, "--arrivals", "fixed"},
+       "attune bench: --arrivals requires --rate\nSee attune bench --help\n"},
       {{"train", "--db", db, "--out", "m", "--protocol", "time-splt"},
        "attune train: --protocol: \"time-splt\" is none of leave-one-out, "
        "time-split, last-basket; did you mean \"time-split\"?\nSee attune "

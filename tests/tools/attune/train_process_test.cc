@@ -282,6 +282,41 @@ TEST_F(TrainProcessTest, FromLogsToListsTheSameByEveryWay) {
                         "--candidates", "50", "--json"}));
   EXPECT_EQ(latency["warm"]["count"], 20);
   EXPECT_GT(latency["cold"]["p50_ms"], 0);
+  EXPECT_GT(latency["warm"]["warm_share"], 0.5);
+  EXPECT_EQ(latency["cold"]["warm_share"], 0);
+  for (const char* kind : {"warm", "cold"}) {
+    // The stages are all of a request but its entry and exit.
+    const Json& answered = latency[kind];
+    double stages_ms = 0;
+    for (const auto& [name, stage] : answered["stages"].items()) {
+      EXPECT_GE(stage["mean_ms"], 0) << name;
+      stages_ms += stage["mean_ms"].get<double>();
+    }
+    EXPECT_EQ(answered["stages"].size(), 6);
+    EXPECT_LE(stages_ms, answered["mean_ms"].get<double>() * 1.001) << kind;
+    EXPECT_GT(stages_ms, answered["mean_ms"].get<double>() * 0.5) << kind;
+    EXPECT_LE(answered["p99_ms"], answered["p999_ms"]) << kind;
+    EXPECT_LE(answered["p999_ms"], answered["max_ms"]) << kind;
+  }
+
+  // Open loop: no answer holds up the arrivals, so at a rate that nobody could
+  // answer a request waits for all before it, which its latency says.
+  const ProgramResult flood =
+      Run({"bench", "--db", db(), "--count", "40", "--repeat", "2",
+           "--candidates", "50", "--rate", "1000000", "--arrivals", "fixed",
+           "--cold-share", "0.5", "--threads", "2", "--json"});
+  ASSERT_EQ(flood.exit_code, 0) << flood.errors;
+  EXPECT_THAT(flood.errors, HasSubstr("give a lower --rate"));
+  const Json open = Json::parse(flood.output);
+  EXPECT_EQ(open["requests"], 80);
+  EXPECT_EQ(open["latency"]["count"], 80);
+  EXPECT_EQ(open["warm"]["count"].get<int>() + open["cold"]["count"].get<int>(),
+            80);
+  EXPECT_GT(open["cold"]["count"], 10);
+  EXPECT_GT(open["warm"]["count"], 10);
+  EXPECT_EQ(open["warm"]["warm_share"], 1);
+  EXPECT_GT(open["latency"]["max_ms"].get<double>(),
+            10 * open["service"]["p50_ms"].get<double>());
 }
 
 }  // namespace
