@@ -69,9 +69,13 @@ absl::StatusOr<double> NetworkEvaluator::TaskMetric(
   ATTUNE_ASSIGN_OR_RETURN(const TaskScores scores,
                           ScoreImpressions(values, cases, mode));
   const std::vector<TaskRow> rows = TaskRows("", *data_.dataset, cases, scores);
-  double sum = 0;
-  for (const TaskRow& row : rows) sum += row.gauc;
-  return rows.empty() ? 0 : sum / static_cast<double>(rows.size());
+  // A task that few users have both labels of is mostly noise.
+  double sum = 0, users = 0;
+  for (const TaskRow& row : rows) {
+    sum += row.gauc * static_cast<double>(row.users);
+    users += static_cast<double>(row.users);
+  }
+  return users > 0 ? sum / users : 0;
 }
 
 absl::StatusOr<std::vector<double>> NetworkEvaluator::ValidationNdcg(

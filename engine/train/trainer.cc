@@ -47,7 +47,11 @@ struct Trainer::Impl {
   absl::StatusOr<EpochReport> RunEpoch(TrainerState& state);
   absl::StatusOr<double> Step(const SequenceBatches::Batch& batch,
                               TrainerState& state);
-  absl::StatusOr<double> Metric(const TrainerState& state);
+  struct Metrics {
+    double ndcg = 0, gauc = 0;  // as in EpochReport
+    double sum() const { return ndcg + gauc; }
+  };
+  absl::StatusOr<Metrics> Metric(const TrainerState& state);
   absl::Status SetTrainingWeights(std::span<const float> values);
   static void EndStage(TrainerState& state);
 
@@ -163,7 +167,8 @@ absl::Status Trainer::Impl::SetTrainingWeights(std::span<const float> values) {
 }
 
 // Of the weights that the stage would keep now.
-absl::StatusOr<double> Trainer::Impl::Metric(const TrainerState& state) {
+absl::StatusOr<Trainer::Impl::Metrics> Trainer::Impl::Metric(
+    const TrainerState& state) {
   // More than there are says that the match term must not choose.
   const bool all = options.rerank > data.split->item_count();
   const int among =
@@ -175,10 +180,12 @@ absl::StatusOr<double> Trainer::Impl::Metric(const TrainerState& state) {
   ATTUNE_ASSIGN_OR_RETURN(
       const std::vector<double> ndcg,
       evaluator.ValidationNdcg(tested, {&choice, 1}, among));
-  if (state.stage == 0) return ndcg[0];
-  ATTUNE_ASSIGN_OR_RETURN(const double of_tasks,
-                          evaluator.TaskMetric(tested, choice.mode));
-  return ndcg[0] + of_tasks;
+  Metrics metrics{.ndcg = ndcg[0]};
+  if (state.stage == 1) {
+    ATTUNE_ASSIGN_OR_RETURN(metrics.gauc,
+                            evaluator.TaskMetric(tested, choice.mode));
+  }
+  return metrics;
 }
 
 absl::StatusOr<EpochReport> Trainer::Impl::RunEpoch(TrainerState& state) {
@@ -195,10 +202,10 @@ absl::StatusOr<EpochReport> Trainer::Impl::RunEpoch(TrainerState& state) {
     }
   }
   const double seconds = static_cast<double>(MonotonicNs() - start) * 1e-9;
-  ATTUNE_ASSIGN_OR_RETURN(const double metric, Metric(state));
+  ATTUNE_ASSIGN_OR_RETURN(const Metrics metrics, Metric(state));
   ++state.epoch;
-  if (metric > state.best_metric) {
-    state.best_metric = metric;
+  if (metrics.sum() > state.best_metric) {
+    state.best_metric = metrics.sum();
     state.best_values = state.average.empty() ? state.values : state.average;
     state.stale_epochs = 0;
   } else {
@@ -208,7 +215,9 @@ absl::StatusOr<EpochReport> Trainer::Impl::RunEpoch(TrainerState& state) {
   report.stage = state.stage;
   report.epoch = state.epoch;
   report.loss = loss / static_cast<double>(std::max<int64_t>(steps, 1));
-  report.metric = metric;
+  report.ndcg = metrics.ndcg;
+  report.gauc = metrics.gauc;
+  report.metric = metrics.sum();
   report.best_metric = state.best_metric;
   report.seconds = static_cast<double>(MonotonicNs() - start) * 1e-9;
   report.tokens_per_second = static_cast<double>(tokens) / seconds;

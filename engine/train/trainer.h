@@ -22,7 +22,11 @@ struct EpochReport {
   int stage = 0;
   int epoch = 0;
   double loss = 0;
-  /// Validation NDCG@10, unseen; in the decoder stage plus TaskMetric.
+  /// Validation NDCG@10, unseen.
+  double ndcg = 0;
+  /// Decoder stage of logs with impressions: NetworkEvaluator::TaskMetric.
+  double gauc = 0;
+  /// What epochs are compared by: the sum of the two.
   double metric = 0;
   double best_metric = 0;
   double seconds = 0;

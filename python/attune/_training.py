@@ -135,8 +135,9 @@ def train(db: Database | Path, out: Path, *,
         epochs, threads, seed: instead of the configuration's.
         resume: goes on from the checkpoint of a stopped run.
         progress: True shows a line per epoch on stderr; or a function, called in
-            this thread with a dict: stage, epoch, loss, metric, best_metric,
-            seconds, events_per_second. What it raises ends the training.
+            this thread with a dict: stage, epoch, loss, ndcg, gauc (of
+            impressions), metric (their sum), best_metric, seconds,
+            events_per_second. What it raises ends the training.
     """
     text = config if isinstance(config, str) else json.dumps(config or {})
     with EpochLines.of(progress) as report:

@@ -86,6 +86,8 @@ nb::dict EpochDict(const EpochReport& epoch) {
   dict["stage"] = epoch.stage == 0 ? "match" : "decoder";
   dict["epoch"] = epoch.epoch;
   dict["loss"] = epoch.loss;
+  dict["ndcg"] = epoch.ndcg;
+  dict["gauc"] = epoch.gauc;
   dict["metric"] = epoch.metric;
   dict["best_metric"] = epoch.best_metric;
   dict["seconds"] = epoch.seconds;

@@ -108,11 +108,13 @@ absl::Status Train(const Arguments& arguments) {
       std::filesystem::exists(arguments.output + ".checkpoint");
   options.on_epoch = [&has_checkpoint](const EpochReport& epoch) {
     has_checkpoint = true;
+    const std::string gauc =
+        epoch.gauc > 0 ? fmt::format(" + GAUC {:.4f}", epoch.gauc) : "";
     fmt::print(stderr,
-               "{} epoch {:>3}  loss {:.4f}  validation NDCG@10 {:.4f} (best "
+               "{} epoch {:>3}  loss {:.4f}  validation NDCG@10 {:.4f}{} (best "
                "{:.4f})  {}  {} events/s\n",
                epoch.stage == 0 ? "match  " : "decoder", epoch.epoch,
-               epoch.loss, epoch.metric, epoch.best_metric,
+               epoch.loss, epoch.ndcg, gauc, epoch.best_metric,
                Duration(epoch.seconds),
                WithCommas(static_cast<int64_t>(epoch.tokens_per_second)));
   };
