@@ -106,7 +106,7 @@ bool SetPolicy(std::string_view key, nb::handle value, v1::RankRequest* out) {
 
 }  // namespace
 
-v1::RankRequest MakeRequest(nb::dict arguments,
+v1::RankRequest MakeRequest(const nb::dict& arguments,
                             const features::Schema& schema) {
   constexpr int64_t kMostInt64 = std::numeric_limits<int64_t>::max();
   v1::RankRequest request;
