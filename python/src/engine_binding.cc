@@ -82,9 +82,9 @@ class PythonEngine {
     Call([&](attune_error* error) { return attune_close(engine_, error); });
   }
 
-  nb::dict Rank(nb::dict arguments) {
+  nb::dict Rank(const nb::dict& arguments) {
     const std::string bytes =
-        MakeRequest(std::move(arguments), schema()).SerializeAsString();
+        MakeRequest(arguments, schema()).SerializeAsString();
     Result result;
     Call([&](attune_error* error) {
       return attune_rank(engine_, bytes.data(), bytes.size(), nullptr,
