@@ -22,7 +22,7 @@ struct CrossEntropyInput {
   float scale = 1.0f;
   /// Classes that row i does not choose among, [M] or empty: as if they were
   /// not in the table. Repeats are allowed; the target must not be in it.
-  std::span<const std::span<const int32_t>> excluded;
+  std::span<const std::span<const int32_t>> excluded = {};
 };
 
 class CrossEntropy {
