@@ -43,8 +43,8 @@ class NetworkEvaluator {
   absl::StatusOr<std::vector<double>> ValidationNdcg(
       std::span<const float> values, std::span<const FusionChoice> choices,
       int rerank);
-  /// Mean over the tasks of the GAUC on the validation impressions, each weighted
-  /// by the users that have one; 0 where there are none.
+  /// Mean over the tasks of the GAUC on the validation impressions, each
+  /// weighted by the users that have one; 0 where there are none.
   absl::StatusOr<double> TaskMetric(std::span<const float> values,
                                     FusionMode mode);
 

@@ -43,6 +43,7 @@ const OptionTable<TrainOptions>& Table() {
           .Whole("transition_window", &O::transition_window, 1, 1000)
           .Real("transition_decay", &O::transition_decay, 0.1f, 1e6f)
           .Whole("decoder_epochs", &O::decoder_epochs, 0, kMostEpochs)
+          .Whole("decoder_batch_tokens", &O::decoder_batch_tokens, 0, 1 << 20)
           .Whole("decoder_patience", &O::decoder_patience, 1, kMostEpochs)
           .Real("decoder_learning_rate", &O::decoder_learning_rate, 1e-8f, 1)
           .Real("decoder_dropout", &O::decoder_dropout, 0, 0.95f)

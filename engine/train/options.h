@@ -48,6 +48,9 @@ struct TrainOptions {
   float transition_decay = 4;
 
   int decoder_epochs = 12;  ///< at most, of the decoder stage; 0: no stage
+  /// History rows per step of the decoder stage; 0: a quarter of the match
+  /// stage's. A row costs it far more, and its few weights want many steps.
+  int decoder_batch_tokens = 0;
   int decoder_patience = 3;
   float decoder_learning_rate = 1e-3f;
   float decoder_dropout = 0.1f;

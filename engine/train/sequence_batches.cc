@@ -67,13 +67,20 @@ absl::StatusOr<SequenceBatches> SequenceBatches::Create(
     return absl::FailedPreconditionError(
         "no user has two events to train on: ingest more events");
   }
-  batches.rows_per_batch_ = options.batch_tokens;
-  if (options.batch_tokens == 0) {
+  int64_t of_match = options.batch_tokens;
+  if (of_match == 0) {
     int64_t rows = 0;
     for (const TrainingSequence& piece : batches.pieces_) rows += piece.rows();
-    batches.rows_per_batch_ = std::clamp<int64_t>(rows / 48, 256, 2048);
+    of_match = std::clamp<int64_t>(rows / 48, 256, 2048);
   }
-  batches.steps_per_epoch_ = static_cast<int64_t>(batches.Epoch(0, 0).size());
+  const int64_t of_decoder = options.decoder_batch_tokens > 0
+                                 ? options.decoder_batch_tokens
+                                 : std::max<int64_t>(of_match / 4, 1);
+  batches.rows_per_batch_ = {of_match, of_decoder};
+  for (const int stage : {0, 1}) {
+    batches.steps_per_epoch_[stage] =
+        static_cast<int64_t>(batches.Epoch(stage, 0).size());
+  }
   return batches;
 }
 
@@ -91,7 +98,7 @@ std::vector<SequenceBatches::Batch> SequenceBatches::Epoch(int stage,
   int64_t rows = 0;
   for (int32_t index : order) {
     const int64_t length = std::max<int64_t>(all[index].rows(), 1);
-    if (rows > 0 && rows + length > rows_per_batch_) {
+    if (rows > 0 && rows + length > rows_per_batch_[stage]) {
       batches.emplace_back();
       rows = 0;
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -29,16 +30,16 @@ class SequenceBatches {
   /// cut where a batch would have more than the options' rows.
   std::vector<Batch> Epoch(int stage, int epoch) const;
 
-  /// Batches of an epoch of the match stage.
-  int64_t steps_per_epoch() const { return steps_per_epoch_; }
+  /// Batches of an epoch of a stage.
+  int64_t steps_per_epoch(int stage) const { return steps_per_epoch_[stage]; }
 
  private:
   SequenceBatches() = default;
   std::vector<TrainingSequence> pieces_;
   std::vector<TrainingSequence> decoder_pieces_;  // empty: the same
   uint64_t seed_ = 0;
-  int64_t rows_per_batch_ = 0;
-  int64_t steps_per_epoch_ = 1;
+  std::array<int64_t, 2> rows_per_batch_ = {};   // by stage
+  std::array<int64_t, 2> steps_per_epoch_ = {};  // by stage
 };
 
 }  // namespace attune

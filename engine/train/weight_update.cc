@@ -8,10 +8,9 @@
 
 namespace attune {
 
-absl::StatusOr<WeightUpdate> WeightUpdate::Create(const ParameterLayout& layout,
-                                                  const TrainOptions& options,
-                                                  int64_t first_decoder_value,
-                                                  int64_t steps_per_epoch) {
+absl::StatusOr<WeightUpdate> WeightUpdate::Create(
+    const ParameterLayout& layout, const TrainOptions& options,
+    int64_t first_decoder_value, std::array<int64_t, 2> steps_per_epoch) {
   WeightUpdate update;
   update.options_ = options;
   update.boundary_ = first_decoder_value;
@@ -40,7 +39,8 @@ absl::Status WeightUpdate::Apply(std::span<TrainingShard> shards,
   ReduceGradients(decoder ? boundary_ : 0, decoder ? size_ : boundary_, shards,
                   pool);
   const int epochs = decoder ? options_.decoder_epochs : options_.epochs;
-  const WarmupCosine schedule{options_.warmup_steps, steps_per_epoch_ * epochs,
+  const WarmupCosine schedule{options_.warmup_steps,
+                              steps_per_epoch_[state.stage] * epochs,
                               options_.final_rate};
   const float rate =
       (decoder ? options_.decoder_learning_rate : options_.learning_rate) *

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -20,10 +21,9 @@ class WeightUpdate {
  public:
   /// The decoder stage trains the floats from `first_decoder_value` on, the
   /// match stage those before.
-  static absl::StatusOr<WeightUpdate> Create(const ParameterLayout& layout,
-                                             const TrainOptions& options,
-                                             int64_t first_decoder_value,
-                                             int64_t steps_per_epoch);
+  static absl::StatusOr<WeightUpdate> Create(
+      const ParameterLayout& layout, const TrainOptions& options,
+      int64_t first_decoder_value, std::array<int64_t, 2> steps_per_epoch);
 
   /// Counts the step. FailedPrecondition, with the weights unchanged, for
   /// gradients that are not finite.
@@ -34,8 +34,8 @@ class WeightUpdate {
   WeightUpdate() = default;
   TrainOptions options_;
   int64_t boundary_ = 0, size_ = 0;
-  int64_t steps_per_epoch_ = 1;
-  std::vector<AdamW> optimisers_;  // one per stage
+  std::array<int64_t, 2> steps_per_epoch_ = {1, 1};  // by stage
+  std::vector<AdamW> optimisers_;                    // one per stage
 };
 
 }  // namespace attune

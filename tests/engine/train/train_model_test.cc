@@ -178,6 +178,7 @@ TEST_F(TrainModelTest, EveryOptionChangesTheResult) {
       [](TrainOptions& o) { o.average_decay = 0; },
       [](TrainOptions& o) { o.exclude_seen = false; },
       [](TrainOptions& o) { o.decoder_match_dropout = 0; },
+      [](TrainOptions& o) { o.decoder_batch_tokens = 32; },
   };
   int number = 0;
   for (const auto& change : changes) {
