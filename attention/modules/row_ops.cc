@@ -6,6 +6,18 @@
 #include "attention/ops/layer_norm.h"
 
 namespace attune {
+namespace {
+
+// A product instead of a choice, which would be a branch that is guessed wrong
+// for a part of the elements.
+void ScaleKept(const uint8_t* __restrict__ kept, float scale,
+               float* __restrict__ row, int64_t width) {
+  for (int64_t d = 0; d < width; ++d) {
+    row[d] *= scale * static_cast<float>(kept[d]);
+  }
+}
+
+}  // namespace
 
 void AddInto(ConstMatrixView x, MatrixView y) {
   for (int64_t i = 0; i < x.rows(); ++i) {
@@ -22,30 +34,31 @@ void CopyRows(ConstMatrixView x, MatrixView y) {
 }
 
 void Dropout(Rng& rng, float rate, MatrixView x, std::span<uint8_t> mask) {
-  const float scale = 1.0f / (1.0f - rate);
   // One 64-bit draw serves four elements: 16 bits resolve the rate well enough.
   const uint64_t threshold = static_cast<uint64_t>(rate * 65536.0f);
+  const int64_t size = x.size();
+  Rng draws = rng;  // bytes may alias everything but a copy
   int64_t n = 0;
-  uint64_t bits = 0;
-  for (int64_t i = 0; i < x.rows(); ++i) {
-    float* row = x.row(i);
-    for (int64_t d = 0; d < x.cols(); ++d, ++n) {
-      bits = (n & 3) == 0 ? rng.Next() : bits >> 16;
-      const bool keep = (bits & 0xffff) >= threshold;
-      mask[n] = keep;
-      row[d] = keep ? row[d] * scale : 0.0f;
-    }
+  for (; n + 4 <= size; n += 4) {
+    const uint64_t bits = draws.Next();
+    mask[n] = (bits & 0xffff) >= threshold;
+    mask[n + 1] = (bits >> 16 & 0xffff) >= threshold;
+    mask[n + 2] = (bits >> 32 & 0xffff) >= threshold;
+    mask[n + 3] = bits >> 48 >= threshold;
   }
+  if (n < size) {
+    uint64_t bits = draws.Next();
+    for (; n < size; ++n, bits >>= 16) mask[n] = (bits & 0xffff) >= threshold;
+  }
+  rng = draws;
+  DropoutBackward(rate, mask, x);
 }
 
 void DropoutBackward(float rate, std::span<const uint8_t> mask, MatrixView dx) {
   const float scale = 1.0f / (1.0f - rate);
-  int64_t n = 0;
-  for (int64_t i = 0; i < dx.rows(); ++i) {
-    float* row = dx.row(i);
-    for (int64_t d = 0; d < dx.cols(); ++d, ++n) {
-      row[d] = mask[n] ? row[d] * scale : 0.0f;
-    }
+  const uint8_t* kept = mask.data();
+  for (int64_t i = 0; i < dx.rows(); ++i, kept += dx.cols()) {
+    ScaleKept(kept, scale, dx.row(i), dx.cols());
   }
 }
 

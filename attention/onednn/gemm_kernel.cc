@@ -136,9 +136,22 @@ void GemmPlain(const ConstMatrixView& a, const ConstMatrixView& b,
   GemmDirect<false>(a, b, c, accumulate, scratch);
 }
 
+// Rows of C, columns of a transposed A, that are taken through all panels of a
+// B that stays in L1 by itself: A's cache lines, one per step, are then read
+// once.
+constexpr int64_t kColumnBlock = 48;
+constexpr int64_t kSmallB = 8192;  // floats
+
 void GemmWithTransposedA(const ConstMatrixView& a, const ConstMatrixView& b,
                          const MatrixView& c, float* scratch) {
-  GemmDirect<true>(a, b, c, /*accumulate=*/true, scratch);
+  const int64_t block = b.size() <= kSmallB ? kColumnBlock : c.rows();
+  for (int64_t i = 0; i < c.rows(); i += block) {
+    const int64_t rows = std::min(block, c.rows() - i);
+    const ConstMatrixView columns(a.data() + i, {a.rows(), rows},
+                                  {a.stride(0), 1});
+    GemmDirect<true>(columns, b, c.rows_slice(i, rows), /*accumulate=*/true,
+                     scratch);
+  }
 }
 
 // Panel [K, kPanel] of b [N, K] transposed, columns beyond `count` zero.

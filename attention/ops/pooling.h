@@ -26,12 +26,14 @@ class AttentionPooling {
                                std::span<const int32_t> rows,
                                std::span<const int64_t> offsets,
                                MatrixView out) const = 0;
-  /// dvalues [R, D] and dscores [R, H] are added to.
+  /// out [S, D] as Forward wrote it; dvalues [R, D] and dscores [R, H] are
+  /// added to.
   virtual absl::Status Backward(ExecutionContext& context,
                                 ConstMatrixView values, ConstMatrixView scores,
                                 std::span<const int32_t> rows,
                                 std::span<const int64_t> offsets,
-                                ConstMatrixView dout, MatrixView dvalues,
+                                ConstMatrixView out, ConstMatrixView dout,
+                                MatrixView dvalues,
                                 MatrixView dscores) const = 0;
 };
 

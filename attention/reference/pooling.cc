@@ -41,8 +41,11 @@ class ReferenceAttentionPooling final : public AttentionPooling {
 
   absl::Status Backward(ExecutionContext& context, ConstMatrixView values,
                         ConstMatrixView scores, std::span<const int32_t> rows,
-                        std::span<const int64_t> offsets, ConstMatrixView dout,
-                        MatrixView dvalues, MatrixView dscores) const override {
+                        std::span<const int64_t> offsets, ConstMatrixView out,
+                        ConstMatrixView dout, MatrixView dvalues,
+                        MatrixView dscores) const override {
+    ATTUNE_RETURN_IF_ERROR(
+        CheckPooling(width_, heads_, values, scores, rows, offsets, out));
     ATTUNE_RETURN_IF_ERROR(
         CheckPooling(width_, heads_, values, scores, rows, offsets, dout));
     for (int64_t s = 0; s < dout.rows(); ++s) {

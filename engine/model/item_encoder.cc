@@ -137,7 +137,7 @@ absl::Status ItemEncoder::Backward(ExecutionContext& context,
       context, layout_->Matrix(text_table_, values),
       ConstMatrixView(scores_.data(),
                       {config_.text_buckets, config_.text_heads}),
-      batch.text_rows, batch.text_offsets, dbranch,
+      batch.text_rows, batch.text_offsets, saved.pooled, dbranch,
       layout_->Matrix(text_table_, gradients), score_gradients);
 }
 

@@ -15,6 +15,7 @@ struct Case {
   int heads;
   std::vector<int64_t> lengths;
   int64_t padding = 0;
+  double score_deviation = 2.0;
 };
 
 const Case kCases[] = {
@@ -26,6 +27,9 @@ const Case kCases[] = {
     {20, 64, 1, {16, 64}, 3},
     {20, 32, 4, {7, 7}},
     {5, 3, 3, {9}},
+    {6, 24, 3, {90, 1, 0, 40}, 2},
+    // Too far apart for exponentials by value row.
+    {12, 32, 2, {9, 8, 1}, 0, 60.0},
 };
 
 class PoolingTest : public InstructionSetTest {};
@@ -37,8 +41,8 @@ TEST_P(PoolingTest, IsAsReference) {
     SCOPED_TRACE(testing::Message() << c.width << " / " << c.heads);
     const TestMatrix values =
         TestMatrix::Random(rng, c.value_rows, c.width, c.padding);
-    const TestMatrix scores =
-        TestMatrix::Random(rng, c.value_rows, c.heads, c.padding, 2.0);
+    const TestMatrix scores = TestMatrix::Random(rng, c.value_rows, c.heads,
+                                                 c.padding, c.score_deviation);
     std::vector<int32_t> rows;
     std::vector<int64_t> offsets = {0};
     for (int64_t length : c.lengths) {
@@ -68,8 +72,8 @@ TEST_P(PoolingTest, IsAsReference) {
                       .ok());
       ASSERT_TRUE((*pooling)
                       ->Backward(context, values.view(), scores.view(), rows,
-                                 offsets, dout.view(), r.dvalues.view(),
-                                 r.dscores.view())
+                                 offsets, r.out.view(), dout.view(),
+                                 r.dvalues.view(), r.dscores.view())
                       .ok());
       EXPECT_TRUE(r.out.padding_intact() && r.dvalues.padding_intact() &&
                   r.dscores.padding_intact());

@@ -1,4 +1,6 @@
 // Layer norm and activations: operations on rows and elements.
+#include "attention/modules/row_ops.h"
+
 #include <gtest/gtest.h>
 
 #include "attention/backend.h"
@@ -109,6 +111,31 @@ TEST_P(RowOpsTest, ActivationIsAsReference) {
 }
 
 ATTUNE_INSTANTIATE_INSTRUCTION_SETS(RowOpsTest);
+
+TEST(DropoutTest, ScalesWhatItKeepsAndTheGradientsAlike) {
+  // 7 columns: draws of four elements go across rows. The rest is padding.
+  TestMatrix x = TestMatrix::Filled(2001, 7, 3.0f, 2);
+  TestMatrix dx = TestMatrix::Filled(2001, 7, -2.0f, 2);
+  std::vector<uint8_t> mask(2001 * 7);
+  Rng rng(4);
+  Dropout(rng, 0.25f, x.view(), mask);
+  DropoutBackward(0.25f, mask, dx.view());
+  int64_t kept = 0;
+  for (int64_t i = 0; i < 2001; ++i) {
+    for (int64_t d = 0; d < 7; ++d) {
+      const bool keeps = mask[i * 7 + d] != 0;
+      kept += keeps;
+      ASSERT_FLOAT_EQ(x.view()(i, d), keeps ? 4.0f : 0.0f);
+      ASSERT_FLOAT_EQ(dx.view()(i, d), keeps ? -2.0f / 0.75f : 0.0f);
+    }
+  }
+  EXPECT_NEAR(static_cast<double>(kept) / (2001 * 7), 0.75, 0.015);
+  EXPECT_TRUE(x.padding_intact() && dx.padding_intact());
+  // The next draw is another one.
+  std::vector<uint8_t> other(mask.size());
+  Dropout(rng, 0.25f, x.view(), other);
+  EXPECT_NE(mask, other);
+}
 
 }  // namespace
 }  // namespace attune
