@@ -111,7 +111,9 @@ rocksdb::DBOptions Store::MakeDbOptions() const {
   options.max_total_wal_size = 2 * options_.write_buffer_bytes;
   // The log has everything; a flush would only make closing slow.
   options.avoid_flush_during_shutdown = true;
-  options.avoid_unnecessary_blocking_io = true;
+  // Not for a follower: there RocksDB 7.8 ends the process by an assertion
+  // where an iteration ends that the view has moved under.
+  options.avoid_unnecessary_blocking_io = is_writer();
   options.skip_stats_update_on_db_open = true;
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;

@@ -143,6 +143,31 @@ TEST(OpenTest, LeavesNothingBehind) {
   EXPECT_FALSE(fs::exists(path + "/LOG"));
 }
 
+TEST(OpenTest, AFollowersViewMayMoveUnderAnIteration) {
+  TemporaryDirectory directory;
+  const auto writer = MustOpen(WriterOptions(directory.path() + "/db"));
+  const auto write = [&](int number) {
+    WriteGroup group;
+    ASSERT_OK(group.PutItem(MakeItem("item" + std::to_string(number), "y")));
+    ASSERT_OK(writer->Write(std::move(group)));
+  };
+  for (int item = 0; item < 3; ++item) write(item);
+  const auto follower = MustOpen(FollowerOptions(directory.path() + "/db"));
+  for (int round = 0; round < 6; ++round) {
+    int seen = 0;
+    ASSERT_OK(follower->ForEachItem([&](const v1::Item&) {
+      if (seen++ == 0) {
+        write(3 + round);
+        if (round % 3 == 1) EXPECT_TRUE(writer->Flush().ok());
+        if (round % 3 == 2) EXPECT_TRUE(writer->Compact().ok());
+        EXPECT_TRUE(follower->CatchUp().ok());
+      }
+      return absl::OkStatus();
+    }));
+    EXPECT_EQ(seen, 3 + round);
+  }
+}
+
 TEST(OpenTest, LogCallbackGetsWarningsOnly) {
   TemporaryDirectory directory;
   OpenOptions options = WriterOptions(directory.path() + "/db");
