@@ -35,8 +35,25 @@ const DecayTable& LongTable() {
 
 float HistoryProfile::ShortDecay(int32_t age) { return ShortTable()(age); }
 float HistoryProfile::LongDecay(int32_t age) { return LongTable()(age); }
-HistoryProfile::Decays HistoryProfile::DecayTables() {
-  return {ShortTable().factors, LongTable().factors};
+
+AttributeMatch HistoryProfile::MatchOf(const AttributeStat& stat) const {
+  AttributeMatch match;
+  match.age = size_ - 1 - stat.last_position;
+  match.series_number = stat.series_number;
+  // Actions may weigh nothing.
+  if (!(short_total_ > 0 && long_total_ > 0)) return match;
+  match.short_share = stat.short_weight * ShortDecay(match.age) / short_total_;
+  match.long_share = stat.long_weight * LongDecay(match.age) / long_total_;
+  return match;
+}
+
+void HistoryProfile::Finish() {
+  if (finished_) return;
+  matches_.Clear(attributes_.size());
+  attributes_.ForEach([this](uint64_t key, const AttributeStat& stat) {
+    matches_.Insert(key, MatchOf(stat));
+  });
+  finished_ = true;
 }
 
 void HistoryProfile::Clear() {
@@ -50,12 +67,14 @@ void HistoryProfile::Clear() {
   short_total_ = long_total_ = 0;
   has_last_time_ = false;
   last_time_ms_ = 0;
+  finished_ = false;
 }
 
 void HistoryProfile::Add(const ItemView& item, float weight, int64_t time_ms,
                          bool has_time) {
   const DecayTable& short_decay = ShortTable();
   const DecayTable& long_decay = LongTable();
+  finished_ = false;
   const int32_t position = size_++;
   short_total_ = short_total_ * short_decay(1) + weight;
   long_total_ = long_total_ * long_decay(1) + weight;

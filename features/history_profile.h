@@ -6,6 +6,7 @@
 
 #include "features/item_view.h"
 #include "features/key_table.h"
+#include "features/match_table.h"
 
 namespace attune::features {
 
@@ -38,6 +39,14 @@ class HistoryProfile {
   /// an item without a record is an ItemFeatures with only item_key set.
   void Add(const ItemView& item, float weight, int64_t time_ms, bool has_time);
 
+  /// Works out what every attribute's match is worth, which many candidates
+  /// then need not: the same numbers either way. Until the next Add or Clear.
+  void Finish();
+  /// Before the matches of many candidates: fetches what Finish() made.
+  void Prefetch() const {
+    if (finished_) matches_.Prefetch();
+  }
+
   /// Events ever taken, where more than those added (v1::History::count).
   void set_history_count(int64_t count) { history_count_ = count; }
 
@@ -56,19 +65,31 @@ class HistoryProfile {
   const AttributeStat* FindAttribute(uint64_t key) const {
     return attributes_.Find(key);
   }
+  /// Attributes that may have a match.
+  const PresenceBits& present() const {
+    return finished_ ? matches_.present() : attributes_.present();
+  }
+  /// What a match with this attribute is worth; false where no event has it.
+  bool FindMatch(uint64_t key, AttributeMatch* match) const {
+    if (finished_) {
+      const AttributeMatch* found = matches_.Find(key);
+      if (found == nullptr) return false;
+      *match = *found;
+      return true;
+    }
+    const AttributeStat* stat = attributes_.Find(key);
+    if (stat == nullptr) return false;
+    *match = MatchOf(*stat);
+    return true;
+  }
   /// Decayed sums of event weights as of the newest event.
   float short_total() const { return short_total_; }
   float long_total() const { return long_total_; }
   /// 2^-(age / half-life); age in events, >= 0.
   static float ShortDecay(int32_t age);
   static float LongDecay(int32_t age);
-  /// The same for 0 <= age < kDecayTableSize, for loops; 0 beyond.
+  /// They are 0 from this age on.
   static constexpr int32_t kDecayTableSize = 512;
-  struct Decays {
-    const float* short_decay;
-    const float* long_decay;
-  };
-  static Decays DecayTables();
 
   /// Sum of idf (1/16) of the newest item's attributes, per match field.
   int32_t last_idf(int field) const { return last_idf_[field]; }
@@ -80,6 +101,8 @@ class HistoryProfile {
   const std::vector<float>& last_numeric() const { return last_numeric_; }
 
  private:
+  AttributeMatch MatchOf(const AttributeStat& stat) const;
+
   KeyTable<AttributeStat> attributes_;
   KeyTable<SeenItem> seen_;
   std::array<int32_t, kMaxMatchFields> last_idf_{};
@@ -90,6 +113,8 @@ class HistoryProfile {
   float short_total_ = 0, long_total_ = 0;
   bool has_last_time_ = false;
   int64_t last_time_ms_ = 0;
+  bool finished_ = false;
+  MatchTable matches_;  // where finished
 };
 
 }  // namespace attune::features

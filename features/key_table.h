@@ -1,17 +1,17 @@
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
+
+#include "features/presence_bits.h"
 
 namespace attune::features {
 
 /// Open-addressing map from well-mixed 64-bit keys to small values: linear
 /// probing, no erase, memory kept by Clear(). Against absl::flat_hash_map it
 /// saves hashing the hash and the control bytes' cache line. Most lookups find
-/// nothing: a bitmap that stays in the innermost cache answers those, where the
-/// slots themselves would not.
+/// nothing: bits answer those.
 template <typename Value>
 class KeyTable {
  public:
@@ -19,7 +19,7 @@ class KeyTable {
 
   /// O(1): slots carry the generation in which they were written.
   void Clear() {
-    present_.fill(0);
+    present_.Clear();
     ++generation_;
     size_ = 0;
     if (generation_ == 0) {  // wrapped: old slots could look new
@@ -29,10 +29,11 @@ class KeyTable {
   }
 
   size_t size() const { return size_; }
+  const PresenceBits& present() const { return present_; }
 
   /// Null where absent. Valid until the next FindOrInsert.
   const Value* Find(uint64_t key) const {
-    if ((present_[PresentWord(key)] & PresentBit(key)) == 0) return nullptr;
+    if (!present_.MayHave(key)) return nullptr;
     for (size_t i = Home(key);; i = (i + 1) & mask_) {
       const Slot& slot = slots_[i];
       if (slot.generation != generation_) return nullptr;
@@ -40,10 +41,18 @@ class KeyTable {
     }
   }
 
+  /// Calls fn(key, value) for each, in no particular order.
+  template <typename Function>
+  void ForEach(Function fn) const {
+    for (const Slot& slot : slots_) {
+      if (slot.generation == generation_) fn(slot.key, slot.value);
+    }
+  }
+
   /// The value, default-constructed where it was absent.
   Value& FindOrInsert(uint64_t key) {
     if ((size_ + 1) * 2 > slots_.size()) Rehash(slots_.size() * 2);
-    present_[PresentWord(key)] |= PresentBit(key);
+    present_.Add(key);
     for (size_t i = Home(key);; i = (i + 1) & mask_) {
       Slot& slot = slots_[i];
       if (slot.generation != generation_) {
@@ -66,15 +75,6 @@ class KeyTable {
   // above it.
   size_t Home(uint64_t key) const { return (key >> 8) & mask_; }
 
-  // 16,384 bits: a thousand keys, as of 100 events, let one of 16 others pass.
-  static constexpr size_t kPresentWords = 256;
-  static size_t PresentWord(uint64_t key) {
-    return (key >> 46) % kPresentWords;
-  }
-  static uint64_t PresentBit(uint64_t key) {
-    return uint64_t{1} << ((key >> 40) & 63);
-  }
-
   void Rehash(size_t slots) {
     std::vector<Slot> old = std::move(slots_);
     slots_.assign(slots, Slot{});
@@ -87,7 +87,7 @@ class KeyTable {
     }
   }
 
-  std::array<uint64_t, kPresentWords> present_{};
+  PresenceBits present_;
   std::vector<Slot> slots_;
   size_t mask_ = 0;
   size_t size_ = 0;

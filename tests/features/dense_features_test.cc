@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <set>
 
@@ -78,6 +79,12 @@ class DenseFeaturesTest : public ::testing::Test {
     std::vector<float> out(static_cast<size_t>(pipeline_.dense_width()),
                            std::numeric_limits<float>::quiet_NaN());
     pipeline_.CandidateFeatures(item, counters, profile_, request, out);
+    // A finished profile gives the same bits.
+    HistoryProfile finished = profile_;
+    finished.Finish();
+    std::vector<float> again(out.size());
+    pipeline_.CandidateFeatures(item, counters, finished, request, again);
+    EXPECT_EQ(std::memcmp(out.data(), again.data(), 4 * out.size()), 0);
     return out;
   }
   float Value(const std::string& name, const ItemFeatures& item,

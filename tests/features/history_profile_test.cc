@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <map>
 
 #include "base/rng.h"
@@ -67,6 +68,46 @@ TEST(HistoryProfileTest, AgreesWithTheDefinition) {
     EXPECT_NEAR(stat->long_weight * HistoryProfile::LongDecay(age), long_weight,
                 1e-4 * (1 + long_weight));
     EXPECT_NEAR(profile.long_total(), total, 1e-3);
+  }
+}
+
+TEST(HistoryProfileTest, FinishedGivesTheSameMatchesUntilTheNextEvent) {
+  Rng rng(3);
+  HistoryProfile profile;
+  const auto add = [&](float weight) {
+    std::vector<uint64_t> hashes;
+    for (int i = 0; i < 20; ++i) hashes.push_back(rng.Next() >> 50);
+    profile.Add(ItemWith(rng.Below(50), hashes), weight, 0, false);
+  };
+  // Weights of 0 alone, then others: some keys share bits and places.
+  for (int event = 0; event < 600; ++event) {
+    add(event < 3 ? 0.0f : static_cast<float>(1 + rng.Below(3)));
+    if (event > 5 && event % 97 != 0) continue;
+    HistoryProfile finished = profile;
+    finished.Finish();
+    finished.Prefetch();
+    int found = 0;
+    for (uint64_t hash = 0; hash < (1 << 14); ++hash) {
+      const uint64_t key = MakeAttributeKey(0, hash << 8);
+      AttributeMatch plain, looked_up;
+      const bool known = profile.FindMatch(key, &plain);
+      ASSERT_EQ(known, profile.FindAttribute(key) != nullptr);
+      ASSERT_EQ(finished.FindMatch(key, &looked_up), known) << key;
+      if (!known) continue;
+      ++found;
+      ASSERT_EQ(std::memcmp(&plain, &looked_up, sizeof(plain)), 0) << key;
+    }
+    EXPECT_GT(found, 10);
+    // Another event, or none at all: no longer what it was.
+    const uint64_t fresh = MakeAttributeKey(0, uint64_t{1} << 40);
+    AttributeMatch match;
+    EXPECT_FALSE(finished.FindMatch(fresh, &match));
+    finished.Add(ItemWith(1, {uint64_t{1} << 32}), 1.0f, 0, false);
+    EXPECT_TRUE(finished.FindMatch(fresh, &match));
+    EXPECT_EQ(match.age, 0);
+    finished.Finish();
+    finished.Clear();
+    EXPECT_FALSE(finished.FindMatch(fresh, &match));
   }
 }
 
