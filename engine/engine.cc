@@ -39,6 +39,7 @@ absl::Status EngineImpl::Open() {
     states_.SetLimit(memory_.user_state_bytes(model_bytes));
   };
   registry.publish_items_per_second = options_.publish_items_per_second;
+  registry.fill_items = options_.fill_items;
   registry.log = options_.log;
   models_ = std::make_unique<ModelRegistry>(*database_, registry);
   if (!options_.model_directory.empty()) {
@@ -100,6 +101,7 @@ std::string EngineImpl::Stats(StatsFormat format) const {
   if (auto served = models_->current(); served != nullptr) {
     sources.model = served->version();
     sources.items = served->items().cache_stats();
+    sources.items_filling = models_->filling();
     const CatalogueIndex& index = served->index();
     if (const auto view = index.view(); view != nullptr) {
       sources.index_items = view->rows;

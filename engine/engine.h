@@ -42,6 +42,9 @@ struct EngineOptions {
   /// Rate at which ReloadModel() embeds the catalogue while requests are
   /// served; 0: as fast as it goes.
   int64_t publish_items_per_second = kPublishItemsPerSecond;
+  /// Reads the catalogue into the item cache from the opening on, and again
+  /// after a reload, beside the requests, until it is full.
+  bool fill_items = false;
   /// What requests with a deadline are planned with, instead of what they are
   /// measured to cost: for tests.
   std::optional<RequestCosts> planning_costs;

@@ -19,6 +19,7 @@
 #include "engine/model_registry.h"
 #include "engine/rank/filters.h"
 #include "engine/rank/service_plan.h"
+#include "engine/scratch_pool.h"
 #include "engine/user_versions.h"
 #include "features/schema.h"
 #include "storage/database.h"
@@ -97,6 +98,8 @@ class EngineImpl final : public Engine {
 
     /// Leaves out those without a record, once they are gathered.
     void DropUnknown();
+    void Reset();
+    bool worth_keeping() const;
   };
   using SessionFunction = absl::FunctionRef<absl::Status(Prepared&)>;
 
@@ -159,6 +162,7 @@ class EngineImpl final : public Engine {
   const MemoryBudget memory_;
   StateCache<KeptState> states_;
   ContextPool contexts_;
+  ScratchPool<Candidates> candidates_;
   ThreadPool threads_;
   CandidateScoring scoring_;
   std::mutex write_mutex_;

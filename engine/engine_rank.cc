@@ -142,7 +142,8 @@ absl::Status EngineImpl::RankPrepared(ExecutionContext& context,
   const v1::RankRequest& request = *query.request;
   ATTUNE_ASSIGN_OR_RETURN(const absl::flat_hash_set<std::string> seen_ids,
                           SeenItems(context, request, *user.whole_history));
-  Candidates candidates;
+  ScratchPool<Candidates>::Lease lease(candidates_);
+  Candidates& candidates = *lease;
   FilterCounts counts;
   if (user.work.retrieves) {
     ATTUNE_RETURN_IF_ERROR(
@@ -282,7 +283,8 @@ absl::Status EngineImpl::RankIds(
         absl::Status scored = WithSession(
             context, *served, query, [&](Prepared& user) -> absl::Status {
               warm = user.session.reused_rows > 0;
-              Candidates candidates;
+              ScratchPool<Candidates>::Lease lease(candidates_);
+              Candidates& candidates = *lease;
               ATTUNE_RETURN_IF_ERROR(GatherCandidates(
                   context, *served, query, *user.resolver, candidates));
               ATTUNE_ASSIGN_OR_RETURN(

@@ -53,6 +53,7 @@ absl::Status EngineImpl::ReadUser(const Query& query, bool inline_history,
   const uint64_t version = user_versions_.Of(query.user_id);
   if (kept.stored_version == version) return absl::OkStatus();
   kept.stored_version = 0;
+  kept.user_features.reset();
   if (!inline_history) {
     ATTUNE_ASSIGN_OR_RETURN(kept.history, database_->GetHistory(query.user_id));
   }
@@ -146,6 +147,20 @@ absl::StatusOr<ServicePlan> EngineImpl::Plan(const ExecutionContext& context,
                                  ? *options_.planning_costs
                                  : served.costs().costs();
   return PlanService(costs, work, static_cast<double>(left.count()));
+}
+
+void EngineImpl::Candidates::Reset() {
+  ids.clear();
+  items.clear();  // holds nothing that a write has replaced
+  counters.clear();
+  records.clear();
+  retrieved.clear();
+  retrieved_views.clear();
+}
+
+bool EngineImpl::Candidates::worth_keeping() const {
+  constexpr size_t kMost = 8192;  // a megabyte
+  return ids.capacity() <= kMost;
 }
 
 void EngineImpl::Candidates::DropUnknown() {

@@ -77,6 +77,7 @@ std::string EngineStats::Json(const Sources& sources) const {
       {"candidates_scored", candidates_.load()},
       {"user_states", CacheJson(sources.states)},
       {"item_vectors", CacheJson(sources.items)},
+      {"item_vectors_filling", sources.items_filling},
       {"retrieval_index",
        {{"items", sources.index_items},
         {"bytes", sources.index_bytes},
@@ -117,6 +118,8 @@ std::string EngineStats::Prometheus(const Sources& sources) const {
   Metric(text, "attune_item_vector_misses_total", "counter",
          sources.items.misses);
   Metric(text, "attune_item_vector_bytes", "gauge", sources.items.bytes);
+  Metric(text, "attune_item_vectors_filling", "gauge",
+         sources.items_filling ? 1 : 0);
   Metric(text, "attune_models_bytes", "gauge", sources.models_bytes);
   Metric(text, "attune_retrieval_index_items", "gauge", sources.index_items);
   Metric(text, "attune_retrieval_index_bytes", "gauge", sources.index_bytes);

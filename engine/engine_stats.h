@@ -27,6 +27,7 @@ class EngineStats {
     std::string model;
     StateCacheStats states;
     StateCacheStats items;
+    bool items_filling = false;  ///< from the store, beside the requests
     storage::Statistics storage;
     int64_t memory_limit_bytes = 0;
     int64_t models_bytes = 0;  ///< with their indexes; two models at least

@@ -79,19 +79,46 @@ absl::Status ModelItems::ReadCounters(
       });
 }
 
-absl::Status ModelItems::ReadItems(
-    ExecutionContext& context, std::span<const std::string_view> item_ids,
+absl::Status ModelItems::ReadStored(
+    std::span<const std::string_view> item_ids,
     std::span<std::shared_ptr<const ModelItem>> items) {
-  const std::string& version = model_->version();
   features::ItemFeatures scratch;
-  ATTUNE_RETURN_IF_ERROR(database_.MultiGetItemVectors(
-      version, item_ids, [&](size_t i, std::string_view bytes) {
+  return database_.MultiGetItemVectors(
+      model_->version(), item_ids, [&](size_t i, std::string_view bytes) {
         auto item =
             ModelItem::Parse(bytes, model_->config().width, model_->pipeline(),
                              model_->IdRow(item_ids[i]), &scratch);
         // A damaged row is made again from its record.
         if (item.ok()) items[i] = *std::move(item);
-      }));
+      });
+}
+
+absl::StatusOr<bool> ModelItems::Fill(
+    ExecutionContext& context, std::span<const std::string_view> item_ids) {
+  if (!cache_.HasRoom()) return false;
+  Workspace::Scope scope(context.workspace);
+  const std::span<const ItemCache::Miss> absent =
+      cache_.Absent(item_ids, context.workspace);
+  std::vector<std::string_view> ids;
+  for (const ItemCache::Miss& miss : absent) {
+    ids.push_back(item_ids[miss.place]);
+  }
+  std::vector<std::shared_ptr<const ModelItem>> items(ids.size());
+  std::vector<features::ItemCounters> counters(ids.size());
+  ATTUNE_RETURN_IF_ERROR(ReadStored(ids, items));
+  ATTUNE_RETURN_IF_ERROR(ReadCounters(ids, counters));
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (items[i] == nullptr) continue;
+    cache_.Put(ids[i], std::move(items[i]), &counters[i], absent[i].version);
+  }
+  return true;
+}
+
+absl::Status ModelItems::ReadItems(
+    ExecutionContext& context, std::span<const std::string_view> item_ids,
+    std::span<std::shared_ptr<const ModelItem>> items) {
+  const std::string& version = model_->version();
+  ATTUNE_RETURN_IF_ERROR(ReadStored(item_ids, items));
   std::vector<std::string_view> missing;
   std::vector<size_t> places;
   for (size_t i = 0; i < item_ids.size(); ++i) {

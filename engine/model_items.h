@@ -40,6 +40,11 @@ class ModelItems final : public ItemResolver, private storage::ChangeObserver {
                               std::span<std::shared_ptr<const ModelItem>> items,
                               std::span<features::ItemCounters> counters);
 
+  /// Reads those of the items that are stored and not in the cache into it,
+  /// with their counters. False: it is full. Writes nothing.
+  absl::StatusOr<bool> Fill(ExecutionContext& context,
+                            std::span<const std::string_view> item_ids);
+
   /// Counters of any ids, past the cache.
   absl::Status ReadCounters(std::span<const std::string_view> item_ids,
                             std::span<features::ItemCounters> counters) const;
@@ -79,6 +84,9 @@ class ModelItems final : public ItemResolver, private storage::ChangeObserver {
                     std::span<const ItemCache::Miss> misses,
                     std::span<std::shared_ptr<const ModelItem>> items,
                     std::span<features::ItemCounters> counters);
+  /// Stored rows; null where there is none, or a damaged one.
+  absl::Status ReadStored(std::span<const std::string_view> item_ids,
+                          std::span<std::shared_ptr<const ModelItem>> items);
   absl::Status ReadItems(ExecutionContext& context,
                          std::span<const std::string_view> item_ids,
                          std::span<std::shared_ptr<const ModelItem>> items);

@@ -51,7 +51,7 @@ absl::Status CopyModel(const ModelManifest& manifest, const std::string& from,
 }  // namespace
 
 ModelRegistry::ModelRegistry(storage::Database& database, Options options)
-    : database_(database), options_(std::move(options)) {}
+    : database_(database), options_(std::move(options)), filler_(database) {}
 
 std::string ModelRegistry::DirectoryOf(std::string_view version) const {
   return StrCat(database_.path(), "/models/", version);
@@ -129,6 +129,7 @@ absl::Status ModelRegistry::Adopt(const std::string& directory) {
     current_ = served;
   }
   Resize();
+  FillItems(served);
   if (before == nullptr || !before->index().in_use()) return absl::OkStatus();
   // Requests will want it: better begun now than by the first of them.
   return builder_.Start(std::move(served), false);
@@ -297,6 +298,7 @@ absl::Status ModelRegistry::Publish(const std::string& directory,
     pending_ = nullptr;
   }
   Resize();
+  if (status.ok()) FillItems(served);
   return status;
 }
 
@@ -346,8 +348,9 @@ absl::Status ModelRegistry::Rollback() {
     std::lock_guard<std::mutex> lock(mutex_);
     ATTUNE_RETURN_IF_ERROR(MakeRoom(back->size_bytes()));
   }
-  ATTUNE_RETURN_IF_ERROR(MakeCurrent(std::move(back)));
+  ATTUNE_RETURN_IF_ERROR(MakeCurrent(back));
   Resize();
+  FillItems(std::move(back));
   return absl::OkStatus();
 }
 

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/log.h"
+#include "engine/cache_filler.h"
 #include "engine/index_builder.h"
 #include "engine/memory_budget.h"
 #include "engine/publish_pacer.h"
@@ -33,6 +34,9 @@ class ModelRegistry {
     std::function<void(size_t model_bytes)> resized;
     /// Of a publication; 0: no limit.
     int64_t publish_items_per_second = 0;
+    /// Reads the catalogue into the current model's item cache, beside the
+    /// requests.
+    bool fill_items = false;
     LogFunction log;
   };
   ModelRegistry(storage::Database& database, Options options);
@@ -79,7 +83,10 @@ class ModelRegistry {
   void Close() {
     gate_.Close();
     builder_.Close();
+    filler_.Close();
   }
+  /// Whether the current model's items are being read into its cache.
+  bool filling() const { return filler_.running(); }
 
  private:
   absl::StatusOr<std::shared_ptr<ServedModel>> Load(
@@ -98,6 +105,9 @@ class ModelRegistry {
   /// What models and indexes take with `added` bytes more; two models at least.
   /// mutex_ is held.
   size_t ModelBytes(size_t added) const;
+  void FillItems(std::shared_ptr<ServedModel> served) {
+    if (options_.fill_items) filler_.Start(std::move(served));
+  }
   /// Shares out the memory anew. mutex_ is not held.
   void Resize();
   std::vector<std::shared_ptr<ServedModel>> LiveModels() const;  // held
@@ -110,7 +120,8 @@ class ModelRegistry {
   mutable std::mutex mutex_;  // guards what follows; never held for long
   std::shared_ptr<ServedModel> current_, previous_, pending_;
   std::vector<std::shared_ptr<ServedModel>> named_;
-  IndexBuilder builder_;  // last: its thread uses the others
+  IndexBuilder builder_;  // these last: their threads use the others
+  CacheFiller filler_;
 };
 
 }  // namespace attune

@@ -198,6 +198,7 @@ absl::Status BigCatalogue::OpenEngine(bool publishing) {
       StrCat("{\"database\": \"", database(), "\", \"threads\": 2, ",
              "\"memory_limit_mb\": ", options_.memory_limit_mb,
              ", \"precision\": \"", options_.precision, "\"",
+             ", \"fill_item_cache\": ", options_.fill ? "true" : "false",
              publishing ? ", \"publish_items_per_second\": 0" : "", "}");
   CallError error;
   return error.ToStatus(

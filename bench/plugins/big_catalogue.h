@@ -20,6 +20,7 @@ struct BigCatalogueOptions {
   ModelConfig model;  ///< shape; its window is T
   std::string precision = "f32";
   int memory_limit_mb = 2048;
+  bool fill = false;  ///< the item cache, from the opening on
 };
 
 /// A database with many items and a published model, open through libattune.so:

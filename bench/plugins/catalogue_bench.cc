@@ -1,7 +1,8 @@
 // End-to-end requests against a big catalogue, on command, so that a driver can
 // alternate them with others (bench/rivals/end_to_end.py).
 //
-//   catalogue_bench DIRECTORY MODEL_CONFIG.json [items [precision [cache MB]]]
+//   catalogue_bench DIRECTORY MODEL_CONFIG.json
+//                   [items [precision [memory MB [fill]]]]
 //
 // makes the catalogue in DIRECTORY if it is not there, opens it and answers
 // lines of standard input, one line each:
@@ -16,17 +17,21 @@
 //   threads K S C   K threads, S seconds of hot requests  -> "rate per second"
 //   soak N C        N requests, up to C candidates, any users
 //                                       -> "rss KiB_after_tenth KiB_at_end"
+//   filled          waits for the item cache's filling (argument "fill")
+//                                        -> "filled seconds items bytes"
 //   stats           the engine's statistics                      -> JSON
 // N durations are nanoseconds of wall time. An error is "error" and a message.
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -71,6 +76,7 @@ class Commands {
     std::string command;
     words >> command;
     if (command == "stats") return catalogue_.Stats();
+    if (command == "filled") return Filled();
     if (command == "threads") {
       int threads = 0, count = 0;
       double seconds = 0;
@@ -256,6 +262,21 @@ class Commands {
     return StrCat("rate ", static_cast<double>(done) / taken);
   }
 
+  absl::StatusOr<std::string> Filled() {
+    while (true) {
+      ATTUNE_ASSIGN_OR_RETURN(const std::string text, catalogue_.Stats());
+      const nlohmann::json stats = nlohmann::json::parse(text);
+      if (!stats["item_vectors_filling"].get<bool>()) {
+        const nlohmann::json& items = stats["item_vectors"];
+        return StrCat("filled ",
+                      1e-9 * static_cast<double>(MonotonicNs() - opened_ns_),
+                      " ", items["entries"].get<int64_t>(), " ",
+                      items["bytes"].get<int64_t>());
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+  }
+
   static int64_t ResidentKiB() {
     std::ifstream file("/proc/self/status");
     std::string line;
@@ -283,6 +304,7 @@ class Commands {
   BigCatalogue& catalogue_;
   ZipfDistribution zipf_;
   Rng rng_;
+  const int64_t opened_ns_ = MonotonicNs();
   std::vector<CandidateList> hot_;
 };
 
@@ -290,7 +312,7 @@ absl::Status Main(const std::vector<std::string>& args) {
   if (args.size() < 2) {
     return absl::InvalidArgumentError(
         "usage: catalogue_bench DIRECTORY MODEL_CONFIG.json [items [precision "
-        "[cache MB]]]");
+        "[memory MB [fill]]]]");
   }
   BigCatalogueOptions options;
   options.directory = args[0];
@@ -299,6 +321,7 @@ absl::Status Main(const std::vector<std::string>& args) {
   if (args.size() > 2) options.items = std::stoll(args[2]);
   if (args.size() > 3) options.precision = args[3];
   if (args.size() > 4) options.memory_limit_mb = std::stoi(args[4]);
+  options.fill = args.size() > 5 && args[5] == "fill";
   ATTUNE_ASSIGN_OR_RETURN(auto catalogue, BigCatalogue::Open(options));
   Commands commands(*catalogue);
   std::cout << "ready" << std::endl;

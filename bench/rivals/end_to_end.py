@@ -3,6 +3,7 @@ the same request compute only: hot and cold rows, new events, two callers.
 
 Usage: end_to_end.py --binary attune_compute --catalogue-binary catalogue_bench
          --data DIRECTORY --out DIRECTORY [--workload W1] [--soak 200000]
+         [--memory-mb 8192 --fill]
 """
 import json
 import os
@@ -132,6 +133,10 @@ def main():
     parser.add_argument("--workload", default="W1", choices=("W1", "W2"))
     parser.add_argument("--items", type=int, default=1_000_000)
     parser.add_argument("--precision", default="f32", choices=("f32", "bf16"))
+    parser.add_argument("--memory-mb", type=int, default=2048,
+                        help="the engine's ceiling")
+    parser.add_argument("--fill", action="store_true",
+                        help="measure with the item cache filled from the start")
     parser.add_argument("--soak", type=int, default=0,
                         help="instead: resident memory over so many requests")
     options = parser.parse_args()
@@ -154,7 +159,9 @@ def main():
         config = pathlib.Path(work) / "config.json"
         config.write_text(json.dumps(shape))
         catalogue = Catalogue([options.catalogue_binary, folder, config,
-                               options.items, options.precision])
+                               options.items, options.precision,
+                               options.memory_mb,
+                               *(["fill"] if options.fill else [])])
         if options.soak:
             early, late = map(int, catalogue.ask(f"soak {options.soak} 1000")[1:])
             print(f"resident after a tenth of {options.soak} requests "
@@ -171,7 +178,13 @@ def main():
         document = {"machine": {**settings.describe_machine(options),
                                 "items": options.items,
                                 "precision": options.precision,
+                                "memory ceiling, MB": options.memory_mb,
                                 "dense features": trained["dense_width"]}}
+        if options.fill:
+            seconds, items, size = catalogue.ask("filled")[1:]
+            document["machine"]["item cache"] = (
+                f"{items} items, {int(size) / 2**20:.0f} MiB, filled "
+                f"{float(seconds):.0f} s after the opening")
         with settings.quiet_machine(options,
                                     [ours.pid, catalogue.process.pid]):
             document["results"] = measure(options, workload, catalogue, ours,
@@ -184,7 +197,8 @@ def main():
                 + f"\n\n{table(document)}\n\nRequests per second: one caller "
                 f"{rates[1]:.0f}, two callers {rates[2]:.0f}: "
                 f"{rates[2] / rates[1]:.2f} times.\n")
-        name = f"end-to-end-{options.workload}-{options.precision}"
+        name = (f"end-to-end-{options.workload}-{options.precision}"
+                + ("-filled" if options.fill else ""))
         options.out.mkdir(parents=True, exist_ok=True)
         (options.out / f"{name}.json").write_text(
             json.dumps(document, indent=1))

@@ -172,12 +172,23 @@ std::span<const ItemCache::Miss> ItemCache::Get(
       if (entry == nullptr) continue;
       __builtin_prefetch(entry);
       __builtin_prefetch(&entry->counters);
+      __builtin_prefetch(&entry->counters + 1);
+    }
+    // Taking a share of an item is an atomic addition in the line before it,
+    // which nothing overlaps: each would wait for memory alone.
+    for (const uint32_t place : places) {
+      Entry*& entry = entries[place];
+      if (entry == nullptr) continue;
+      if (entry->id != ids[place]) {
+        entry = shard.Find(hashes[place], ids[place]);
+        if (entry == nullptr) continue;
+      }
+      const ModelItem* const item = entry->item.get();
+      __builtin_prefetch(reinterpret_cast<const char*>(item) - 1, 1);
+      __builtin_prefetch(item + 1);
     }
     for (const uint32_t place : places) {
-      Entry* entry = entries[place];
-      if (entry != nullptr && entry->id != ids[place]) {
-        entry = shard.Find(hashes[place], ids[place]);
-      }
+      Entry* const entry = entries[place];
       const bool has_item = entry != nullptr;
       if (has_item) {
         // Written only where it changes: the line may be other readers' too.
@@ -196,6 +207,33 @@ std::span<const ItemCache::Miss> ItemCache::Get(
     }
   }
   return misses.first(missing);
+}
+
+std::span<const ItemCache::Miss> ItemCache::Absent(
+    std::span<const std::string_view> ids, Workspace& workspace) const {
+  std::span<Miss> absent =
+      workspace.Allocate<Miss>(static_cast<int64_t>(ids.size()));
+  size_t count = 0;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const uint64_t hash = HashOf(ids[i]);
+    const Shard& shard = shards_[ShardIndex(hash)];
+    const std::lock_guard lock(shard.mutex);
+    if (shard.Find(hash, ids[i]) != nullptr) continue;
+    absent[count++] = {static_cast<uint32_t>(i), false, shard.version};
+  }
+  return absent.first(count);
+}
+
+bool ItemCache::HasRoom() const {
+  // Ids spread over the shards evenly up to a few percent; a shard that is full
+  // lets another item go, which does no harm.
+  size_t bytes = 0;
+  for (const Shard& shard : std::span(shards_.get(), kShards)) {
+    const std::lock_guard lock(shard.mutex);
+    bytes += shard.bytes;
+  }
+  const size_t limit = limit_bytes_;
+  return bytes < limit - limit / 16;
 }
 
 void ItemCache::Put(std::string_view id, std::shared_ptr<const ModelItem> item,

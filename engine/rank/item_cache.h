@@ -47,6 +47,13 @@ class ItemCache {
                             std::span<std::shared_ptr<const ModelItem>> items,
                             std::span<features::ItemCounters> counters);
 
+  /// Those ids that are not there, for whoever fills the cache ahead of
+  /// requests: neither a hit nor a miss. They are taken from `workspace`.
+  std::span<const Miss> Absent(std::span<const std::string_view> ids,
+                               Workspace& workspace) const;
+  /// Whether more fit without another's leaving.
+  bool HasRoom() const;
+
   /// `counters` null: unknown yet.
   void Put(std::string_view id, std::shared_ptr<const ModelItem> item,
            const features::ItemCounters* counters, uint64_t version);

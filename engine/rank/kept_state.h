@@ -2,11 +2,14 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "base/patient_lock.h"
 #include "engine/model/neighbour_profile.h"
+#include "engine/model/scorer.h"
 #include "engine/model/user_state.h"
 #include "features/history_profile.h"
+#include "features/pipeline.h"
 #include "proto/records.pb.h"
 
 namespace attune {
@@ -23,6 +26,8 @@ struct KeptState {
   /// stored history is another one.
   mutable features::HistoryProfile profile;
   mutable NeighbourProfile neighbours;
+  /// All events of that history, as the network takes them.
+  mutable std::vector<WindowEvent> events;
   mutable int64_t profile_count = -1;
   mutable int64_t profile_epoch = -1;
   /// What the store had of the user when the version of UserVersions was
@@ -30,17 +35,21 @@ struct KeptState {
   /// warm request.
   mutable v1::History history;
   mutable std::optional<v1::User> record;
+  /// `record` as features, made by the first request after its reading.
+  mutable std::optional<features::UserFeatures> user_features;
   mutable uint64_t stored_version = 0;
+  /// Of the request that holds the lock; kept for its memory.
+  mutable features::RequestFeatures request_features;
   /// Events that size_bytes() counted when the cache asked.
   mutable int counted_events = 0;
 
   /// For the cache's accounting: the profile's tables are bounded by the
   /// newest 100 events with some 30 attributes each, 32 bytes an entry at half
-  /// load.
+  /// load and 40 for what its match is worth.
   /// The neighbours' sums: 20 events with 100 neighbours at most.
-  static constexpr size_t kProfileBytes = 100 * 30 * 64 + 20 * 100 * 32;
-  /// An event's message with two short strings.
-  static constexpr size_t kEventBytes = 160;
+  static constexpr size_t kProfileBytes = 100 * 30 * (64 + 40) + 20 * 100 * 32;
+  /// An event's message with two short strings, and its WindowEvent.
+  static constexpr size_t kEventBytes = 160 + sizeof(WindowEvent);
   /// Whether it has outgrown what was counted; then counts anew, with room for
   /// some events more. True: put it into the cache again.
   bool Recount() const {

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "attention/modules/row_ops.h"
 #include "base/parallel.h"
 #include "base/status_macros.h"
@@ -50,7 +51,11 @@ absl::Status Ranker::UpdateProfile(ExecutionContext& context,
                                    const KeptState& kept) const {
   const v1::History& history = *request.history;
   if (kept.profile_count == history.count() &&
-      kept.profile_epoch == history.epoch()) {
+      kept.profile_epoch == history.epoch() &&
+      kept.events.size() == static_cast<size_t>(history.events_size())) {
+    // Not for the first request after an event, which is the only one of many
+    // users and would pay for it alone.
+    kept.profile.Finish();
     return absl::OkStatus();
   }
   const features::Pipeline& pipeline = model_->pipeline();
@@ -79,6 +84,11 @@ absl::Status Ranker::UpdateProfile(ExecutionContext& context,
                              static_cast<int>(age));
   }
   kept.profile.set_history_count(history.count());
+  kept.events.clear();
+  for (const v1::HistoryEvent& event : history.events()) {
+    kept.events.push_back({model_->ActionIndex(event.action()),
+                           event.has_time(), event.sort_key()});
+  }
   kept.profile_count = history.count();
   kept.profile_epoch = history.epoch();
   return absl::OkStatus();
@@ -126,12 +136,6 @@ absl::Status Ranker::Begin(ExecutionContext& context, const Request& request,
     state.Reset(anchor, history.epoch());
   }
 
-  std::span<WindowEvent> events = workspace.Allocate<WindowEvent>(length);
-  for (int64_t i = 0; i < length; ++i) {
-    const v1::HistoryEvent& event = history.events(static_cast<int>(begin + i));
-    events[i] = {model_->ActionIndex(event.action()), event.has_time(),
-                 event.sort_key()};
-  }
   const int64_t fresh = length - reused;
   MatrixView new_x = workspace.Matrix(fresh, config.width);
   if (fresh > 0) {
@@ -140,9 +144,10 @@ absl::Status Ranker::Begin(ExecutionContext& context, const Request& request,
     for (int64_t i = 0; i < fresh; ++i) {
       ids[i] = history.events(static_cast<int>(begin + reused + i)).item_id();
     }
-    std::vector<std::shared_ptr<const ModelItem>> items(fresh);
+    absl::InlinedVector<std::shared_ptr<const ModelItem>, 4> items(fresh);
     context.stages.Lap(Stage::kAssemble);
-    ATTUNE_RETURN_IF_ERROR(resolver.Resolve(context, ids, items));
+    ATTUNE_RETURN_IF_ERROR(
+        resolver.Resolve(context, ids, {items.data(), items.size()}));
     context.stages.Lap(Stage::kRead);
     for (int64_t i = 0; i < fresh; ++i) {
       std::memcpy(new_x.row(i), items[i]->x.data(),
@@ -150,21 +155,32 @@ absl::Status Ranker::Begin(ExecutionContext& context, const Request& request,
     }
   }
   ATTUNE_RETURN_IF_ERROR(UpdateProfile(context, request, resolver, kept));
+  const std::span<const WindowEvent> events =
+      std::span<const WindowEvent>(kept.events).subspan(begin, length);
 
   const v1::User no_record;
-  session.user_features = model_->pipeline().EncodeUser(
-      request.user != nullptr ? *request.user : no_record);
+  const v1::User& record = request.user != nullptr ? *request.user : no_record;
+  const bool is_kept = kept.record.has_value() ? request.user == &*kept.record
+                                               : request.user == nullptr;
+  features::UserFeatures given;
+  if (!is_kept) {
+    given = model_->pipeline().EncodeUser(record);
+  } else if (!kept.user_features.has_value()) {
+    kept.user_features = model_->pipeline().EncodeUser(record);
+  }
+  const features::UserFeatures& user_features =
+      is_kept ? *kept.user_features : given;
   session.has_time = config.use_time;
-  model_->pipeline().PrepareRequest(session.user_features, kept.profile,
-                                    request.now_ms, session.has_time,
-                                    &session.request_features);
+  model_->pipeline().PrepareRequest(user_features, kept.profile, request.now_ms,
+                                    session.has_time, &kept.request_features);
+  session.request_features = &kept.request_features;
   std::span<float> clock = workspace.Allocate<float>(kClockFeatures);
   features::Pipeline::ContextFeatures(request.now_ms, session.has_time, clock);
   RequestContext request_context;
   request_context.now_ms = request.now_ms;
   request_context.has_time = session.has_time;
   request_context.clock = clock;
-  request_context.user_tokens = session.user_features.tokens;
+  request_context.user_tokens = user_features.tokens;
   session.user = workspace.Allocate<float>(config.width);
   context.stages.Lap(Stage::kAssemble);
   absl::StatusOr<Scorer::Encoded> encoded = model_->scorer().Encode(
@@ -256,11 +272,14 @@ absl::StatusOr<Ranker::Scores> Ranker::Score(
   }
   context.stages.Lap(Stage::kFuse);
   MatrixView dense = context.workspace.Matrix(count, config.dense_width);
+  // For a few candidates, fetching all of it costs more than it saves.
+  constexpr int64_t kMany = 64;
+  if (count >= kMany) session.kept->profile.Prefetch();
   for (int64_t i = 0; i < count; ++i) {
     Prefetch(items, i, sizeof(ModelItem) + 128);  // the keys come first
     model_->pipeline().CandidateFeatures(
         items[i]->features, counters[i], session.kept->profile,
-        session.request_features,
+        *session.request_features,
         dense.row_span(i).first(config.dense_width - NeighbourProfile::kWidth));
     session.kept->neighbours.Features(
         items[i]->id_row, dense.row_span(i).last(NeighbourProfile::kWidth));

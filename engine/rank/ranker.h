@@ -46,8 +46,7 @@ class Ranker {
     int64_t window_begin = 0;   ///< index in history->events()
     int64_t reused_rows = 0;    ///< rows that were kept: > 0 is warm
     bool has_time = false;
-    features::UserFeatures user_features;
-    features::RequestFeatures request_features;
+    const features::RequestFeatures* request_features = nullptr;  ///< kept's
   };
   /// Rows that Begin() would encode, the newest included.
   int64_t RowsToEncode(const v1::History& history, const KeptState& kept) const;

@@ -22,6 +22,13 @@ absl::StatusOr<std::string_view> ReadString(const char* data, size_t length,
 }
 
 bool IsUtf8(std::string_view text) {
+  // Ids are short and mostly ASCII: looking costs less than the call.
+  constexpr size_t kShort = 48;
+  if (text.size() <= kShort) {
+    uint8_t bits = 0;
+    for (const char byte : text) bits |= static_cast<uint8_t>(byte);
+    if (bits < 0x80) return true;
+  }
   return simdjson::validate_utf8(text.data(), text.size());
 }
 

@@ -156,6 +156,10 @@ typedef struct attune_open_options {
  *   "create"           true: make the database if there is none
  *   "publish_items_per_second"  rate of attune_reload_model, default 2000; 0:
  *                      as fast as it goes
+ *   "fill_item_cache"  true (default): from the opening on, and after a reload,
+ *                      a thread reads the catalogue into the share of the
+ *                      memory that is for items, beside the calls, a quarter
+ *                      of the time at most
  * `options` may be NULL. *engine is set to NULL on an error. */
 ATTUNE_API int attune_open(const char *json, size_t json_length,
                            const attune_open_options *options,

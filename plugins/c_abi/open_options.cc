@@ -21,7 +21,7 @@ using Json = nlohmann::json;
 constexpr size_t kMaxJsonBytes = size_t{1} << 20;
 constexpr absl::string_view kKeys =
     "database, mode, model, threads, memory_limit_mb, precision, backend, "
-    "create, publish_items_per_second";
+    "create, publish_items_per_second, fill_item_cache";
 
 /// A value for a message: as JSON, so that nothing in it is raw; what it is, if
 /// that is long or no scalar (dump() recurses, and the nesting is the
@@ -119,9 +119,10 @@ absl::Status ReadKey(const std::string& key, const Json& value,
     return ReadInteger(key, value, 0, 1'000'000'000,
                        &options->publish_items_per_second);
   }
-  if (key == "create") {
+  if (key == "create" || key == "fill_item_cache") {
     if (!value.is_boolean()) return Wrong(key, "true or false", value);
-    options->create_if_missing = value.get<bool>();
+    (key == "create" ? options->create_if_missing : options->fill_items) =
+        value.get<bool>();
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(
@@ -185,6 +186,7 @@ absl::StatusOr<EngineOptions> ParseOpenOptions(std::string_view json) {
   }
   ATTUNE_ASSIGN_OR_RETURN(const Json object, ParseObject(json));
   EngineOptions options;
+  options.fill_items = true;  // whoever loads the library serves
   for (const auto& [key, value] : object.items()) {
     ATTUNE_RETURN_IF_ERROR(ReadKey(key, value, &options));
   }

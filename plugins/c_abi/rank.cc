@@ -2,8 +2,8 @@
 #include <chrono>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "plugins/c_abi/arguments.h"
@@ -51,9 +51,11 @@ absl::StatusOr<RankIdsOptions> ReadRankIdsOptions(
   return options;
 }
 
-absl::StatusOr<std::vector<std::string_view>> ReadIds(const char* const* ids,
-                                                      const size_t* id_lengths,
-                                                      size_t count) {
+/// On the stack for as many candidates as most requests have.
+using IdViews = absl::InlinedVector<std::string_view, 512>;
+
+absl::Status ReadIds(const char* const* ids, const size_t* id_lengths,
+                     size_t count, IdViews& views) {
   if (count > kMaxRankIds) {
     return absl::InvalidArgumentError(absl::StrCat(
         "count is ", count, ", at most ", kMaxRankIds, " are taken"));
@@ -62,7 +64,7 @@ absl::StatusOr<std::vector<std::string_view>> ReadIds(const char* const* ids,
     return absl::InvalidArgumentError(absl::StrCat(
         ids == nullptr ? "ids" : "id_lengths", " is NULL, count is ", count));
   }
-  std::vector<std::string_view> views(count);
+  views.resize(count);
   size_t total = 0;
   for (size_t i = 0; i < count; ++i) {
     total += id_lengths[i];
@@ -78,7 +80,7 @@ absl::StatusOr<std::vector<std::string_view>> ReadIds(const char* const* ids,
           "ids[", i, "]: no UTF-8 in its ", id_lengths[i], " bytes"));
     }
   }
-  return views;
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -136,7 +138,8 @@ int attune_rank_ids(attune_engine* engine, const char* user_id,
   return EngineEntry(engine, error, [&](Engine& open) -> absl::Status {
     ATTUNE_ASSIGN_OR_RETURN(const std::string_view user,
                             ReadText(user_id, user_id_length, "user_id"));
-    ATTUNE_ASSIGN_OR_RETURN(const auto views, ReadIds(ids, id_lengths, count));
+    IdViews views;
+    ATTUNE_RETURN_IF_ERROR(ReadIds(ids, id_lengths, count, views));
     ATTUNE_ASSIGN_OR_RETURN(const RankIdsOptions call,
                             ReadRankIdsOptions(options));
     if (call.degraded != nullptr) *call.degraded = 0;

@@ -46,7 +46,8 @@ TEST_F(OpenTest, EveryOptionReachesTheEngine) {
   ASSERT_EQ(OpenCode(R"({"database": "d b", "mode": "follower", "model": "m",
                    "threads": 3, "memory_limit_mb": 70, "precision": "bf16",
                    "backend": "reference", "create": true,
-                   "publish_items_per_second": 0})"),
+                   "publish_items_per_second": 0,
+                   "fill_item_cache": false})"),
             0)
       << error_.message();
   const EngineOptions options = LastOptions();
@@ -59,6 +60,7 @@ TEST_F(OpenTest, EveryOptionReachesTheEngine) {
   EXPECT_EQ(options.backend, "reference");
   EXPECT_TRUE(options.create_if_missing);
   EXPECT_EQ(options.publish_items_per_second, 0);
+  EXPECT_FALSE(options.fill_items);
 }
 
 TEST_F(OpenTest, DefaultsAreTheEngines) {
@@ -71,6 +73,7 @@ TEST_F(OpenTest, DefaultsAreTheEngines) {
   EXPECT_FALSE(options.create_if_missing);
   EXPECT_EQ(options.publish_items_per_second,
             EngineOptions::kPublishItemsPerSecond);
+  EXPECT_TRUE(options.fill_items);  // a service, unlike a program's command
 }
 
 TEST_F(OpenTest, BadOptionsAreNamed) {

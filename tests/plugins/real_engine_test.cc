@@ -513,6 +513,15 @@ TEST_F(RealEngineTest, StatsAreText) {
             0);
   EXPECT_EQ(json.bytes().front(), '{');
   EXPECT_THAT(text.bytes(), HasSubstr("# TYPE"));
+  // One request, which every stage has a share of.
+  for (const char* stage :
+       {"read", "assemble", "encode", "decode", "fuse", "rank"}) {
+    const std::string label = std::string("{stage=\"") + stage + "\"} ";
+    EXPECT_THAT(text.bytes(),
+                HasSubstr("attune_stage_seconds_count" + label + "1\n"));
+    EXPECT_THAT(json.bytes(),
+                HasSubstr(std::string("\"") + stage + "\":{\"count\":1,"));
+  }
 }
 
 TEST_F(RealEngineTest, ASetFlagCancels) {

@@ -45,6 +45,41 @@ struct Look {
   std::vector<ItemCache::Miss> misses;
 };
 
+TEST(ItemCacheTest, IsFilledAheadUntilItIsFull) {
+  ItemCache cache(1 << 20);
+  Workspace workspace;
+  EXPECT_TRUE(cache.HasRoom());
+  const features::ItemCounters counters = CountersOf(5);
+  int put = 0;
+  for (; cache.HasRoom(); ++put) {
+    ASSERT_LT(put, 1 << 20);
+    const std::string id = std::to_string(put);
+    const auto absent =
+        cache.Absent(std::vector<std::string_view>{id, id}, workspace);
+    ASSERT_EQ(absent.size(), 2u);
+    EXPECT_EQ(absent[1].place, 1u);
+    cache.Put(id, ItemOf(static_cast<float>(put), 0), &counters,
+              absent[0].version);
+    EXPECT_TRUE(
+        cache.Absent(std::vector<std::string_view>{id}, workspace).empty());
+  }
+  const StateCacheStats stats = cache.stats();
+  EXPECT_EQ(stats.hits + stats.misses, 0);
+  EXPECT_GT(put, 100);
+  EXPECT_LE(stats.evictions, put / 50);
+  EXPECT_LE(stats.bytes, 1 << 20);
+  EXPECT_GT(stats.bytes, (1 << 20) * 9 / 10);
+
+  // What changed since it was looked for is not put.
+  const std::string id = "changed";
+  const auto absent =
+      cache.Absent(std::vector<std::string_view>{id}, workspace);
+  cache.ForgetItem(id);
+  cache.Put(id, ItemOf(1, 0), &counters, absent[0].version);
+  EXPECT_EQ(cache.Absent(std::vector<std::string_view>{id}, workspace).size(),
+            1u);
+}
+
 TEST(ItemCacheTest, KeepsItemsWithTheirCounters) {
   ItemCache cache(8 << 20);
   Look first(cache, {"a", "b", "a", ""});

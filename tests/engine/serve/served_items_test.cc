@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -23,10 +25,11 @@ class ServedItemsTest : public ShopTest {
   }
 
   absl::StatusOr<std::unique_ptr<Engine>> OpenOwner(
-      size_t memory_limit_bytes = size_t{256} << 20) const {
+      size_t memory_limit_bytes = size_t{256} << 20, bool fill = false) const {
     EngineOptions options;
     options.database_path = path_;
     options.memory_limit_bytes = memory_limit_bytes;
+    options.fill_items = fill;
     return Engine::Open(std::move(options));
   }
 
@@ -212,6 +215,62 @@ TEST_F(ServedItemsTest, KeptUsersFollowTheirEventsAndRecords) {
       EXPECT_NEAR(followed[i], cold[i], 1e-5) << round << " " << ids[i];
     }
     before = kept;
+  }
+}
+
+/// The engine's statistics once its item cache is filled.
+nlohmann::json Filled(const Engine& engine) {
+  while (true) {
+    nlohmann::json stats =
+        nlohmann::json::parse(engine.Stats(Engine::StatsFormat::kJson));
+    if (!stats["item_vectors_filling"]) return stats;
+    std::this_thread::yield();
+  }
+}
+
+TEST_F(ServedItemsTest, AFilledCacheHoldsTheCatalogueFromTheStart) {
+  const auto opened = OpenOwner(size_t{256} << 20, true);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  Engine& engine = **opened;
+  const nlohmann::json filled = Filled(engine)["item_vectors"];
+  EXPECT_EQ(filled["entries"], TrainedShop::kItems);
+  EXPECT_EQ(filled["misses"], 0);
+  std::vector<std::string> known = Ids();
+  known.erase(known.begin(), known.begin() + 2);
+  Scores(engine, known);
+  EXPECT_EQ(Filled(engine)["item_vectors"]["misses"], 0);
+  ExpectAsJustOpened(engine, "filled");
+
+  // Another model is filled, too.
+  ASSERT_TRUE(engine.ReloadModel(shop()->model(1)).ok());
+  EXPECT_EQ(Filled(engine)["item_vectors"]["entries"], TrainedShop::kItems);
+  ExpectAsJustOpened(engine, "after a reload");
+}
+
+TEST_F(ServedItemsTest, WithoutFillingTheCacheStartsEmpty) {
+  const auto opened = OpenOwner();
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  EXPECT_EQ(Filled(**opened)["item_vectors"]["entries"], 0);
+}
+
+TEST_F(ServedItemsTest, WritesAndClosingBesideTheFilling) {
+  Rng rng(9);
+  for (int round = 0; round < 20; ++round) {
+    const auto opened = OpenOwner(size_t{256} << 20, true);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    if (round % 4 == 0) continue;  // closed at once
+    for (int write = 0; write < 10; ++write) {
+      const std::string id =
+          TrainedShop::ItemId(static_cast<int>(rng.Below(TrainedShop::kItems)));
+      const v1::Item item =
+          Item(id, rng.Bernoulli(0.5) ? "river and boat" : "moon and star");
+      ASSERT_TRUE((*opened)->PutItems({&item, 1}).ok());
+      const v1::Event event =
+          TrainedShop::Click("someone else", id, TrainedShop::kNowMs);
+      ASSERT_TRUE((*opened)->PutEvents({&event, 1}).ok());
+    }
+    Filled(**opened);
+    ExpectAsJustOpened(**opened, "round " + std::to_string(round));
   }
 }
 
