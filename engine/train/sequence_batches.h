@@ -30,8 +30,10 @@ class SequenceBatches {
   /// cut where a batch would have more than the options' rows.
   std::vector<Batch> Epoch(int stage, int epoch) const;
 
-  /// Batches of an epoch of a stage.
-  int64_t steps_per_epoch(int stage) const { return steps_per_epoch_[stage]; }
+  /// Batches of an epoch, by stage.
+  const std::array<int64_t, 2>& steps_per_epoch() const {
+    return steps_per_epoch_;
+  }
 
  private:
   SequenceBatches() = default;

@@ -107,9 +107,9 @@ absl::Status Trainer::Impl::Prepare(const Backend& backend) {
   const int64_t size = network.layout().size();
   for (TrainingShard& shard : shards) shard.gradients.assign(size, 0.0f);
   ATTUNE_ASSIGN_OR_RETURN(
-      update, WeightUpdate::Create(
-                  network.layout(), options, decoder.first_value(),
-                  {batches.steps_per_epoch(0), batches.steps_per_epoch(1)}));
+      update,
+      WeightUpdate::Create(network.layout(), options, decoder.first_value(),
+                           batches.steps_per_epoch()));
   return absl::OkStatus();
 }
 
