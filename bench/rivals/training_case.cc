@@ -88,8 +88,7 @@ absl::Status TrainingCase::Prepare() {
   const ParameterLayout& layout = network_->layout();
   ATTUNE_ASSIGN_OR_RETURN(
       update_, WeightUpdate::Create(layout, options, decoder_->first_value(),
-                                    {batches_->steps_per_epoch(0),
-                                     batches_->steps_per_epoch(1)}));
+                                    batches_->steps_per_epoch()));
   const size_t size = static_cast<size_t>(layout.size());
   shards_ = std::vector<TrainingShard>(options.threads);
   for (TrainingShard& shard : shards_) shard.gradients.assign(size, 0.0f);
