@@ -115,6 +115,7 @@ absl::StatusOr<TrainingCase::Progress> TrainingCase::Train(int64_t steps) {
   const int64_t start = MonotonicNs();
   for (; progress.steps < steps; ++progress.steps) {
     if (next_batch_ == epoch_.size()) {
+      // NOLINTNEXTLINE(bugprone-unchecked-optional-access): Prepare made it
       epoch_ = batches_->Epoch(0, state_.epoch++);
       next_batch_ = 0;
     }
