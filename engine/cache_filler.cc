@@ -87,7 +87,7 @@ void CacheFiller::Run() {
     // what is not filled.
     try {
       Fill(*served);
-    } catch (const std::exception&) {
+    } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): above
     }
   }
 }
