@@ -92,16 +92,21 @@ void DecoderSampler::Sample(const MatchBatch& rows, ConstMatrixView x,
 
 void DecoderSampler::Begin(const MatchBatch& rows, size_t sequence,
                            int64_t last_row, int64_t now_ms, bool has_time,
-                           Scratch& scratch, DecoderGroup& group) const {
+                           Rng& rng, Scratch& scratch,
+                           DecoderGroup& group) const {
   const TrainingSequence& piece = rows.sequences[sequence];
   const int64_t first = rows.ranges[sequence].query_begin;
   group.first_row = first;
   group.last_row = last_row;
   group.start = piece.start;
   group.now_ms = now_ms;
-  group.user_tokens = features_.user(piece.user).tokens;
+  const features::UserFeatures& record = rng.Bernoulli(options_.user_dropout)
+                                             ? features_.nobody()
+                                             : features_.user(piece.user);
+  group.user_tokens = record.tokens;
   features::Pipeline::ContextFeatures(now_ms, has_time, group.clock);
-  features_.Begin(piece.user, piece.history(last_row - first), now_ms, has_time,
+  features_.Begin(piece.user, record, piece.history(last_row - first), now_ms,
+                  has_time,
                   /*training=*/true, scratch.features);
 }
 
@@ -126,7 +131,7 @@ void DecoderSampler::SampleNext(const MatchBatch& rows, size_t sequence,
   const Interaction& next = piece.events[piece.history(row - first).size()];
   DecoderGroup group;
   Begin(rows, sequence, row, rows.query_time_ms[row],
-        next.has_time && network_.config().use_time, scratch, group);
+        next.has_time && network_.config().use_time, rng, scratch, group);
   group.weight = rows.weight[row];
   group.begin = static_cast<int64_t>(out.item.size());
   AddCandidate(next.item, 1, 0, 0, scratch, out);
@@ -226,7 +231,7 @@ void DecoderSampler::SamplePages(const MatchBatch& rows, size_t sequence,
     DecoderGroup group;
     group.impression = true;
     Begin(rows, sequence, range.query_begin + page.row, first.time_ms,
-          first.has_time && network_.config().use_time, scratch, group);
+          first.has_time && network_.config().use_time, rng, scratch, group);
     group.begin = static_cast<int64_t>(out.item.size());
     for (const Impression& item :
          shown.subspan(page.begin, page.end - page.begin)) {

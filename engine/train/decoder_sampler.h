@@ -54,7 +54,7 @@ class DecoderSampler {
   void SamplePages(const MatchBatch& rows, size_t sequence, Rng& rng,
                    Scratch& scratch, DecoderBatch& out) const;
   void Begin(const MatchBatch& rows, size_t sequence, int64_t last_row,
-             int64_t now_ms, bool has_time, Scratch& scratch,
+             int64_t now_ms, bool has_time, Rng& rng, Scratch& scratch,
              DecoderGroup& group) const;
   void AddCandidate(int32_t item, int own, float log_weight, uint32_t followed,
                     Scratch& scratch, DecoderBatch& out) const;

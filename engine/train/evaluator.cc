@@ -148,7 +148,8 @@ absl::Status Evaluator::RankOne(Worker& worker, const EvalCase& c,
     GatherAdd(x_, worker.order, x);
     GatherAdd(q_, worker.order, q);
     MatrixView dense = workspace.Matrix(n, config.dense_width);
-    features_.Begin(c.user, prefix, c.time_ms, c.has_time && config.use_time,
+    features_.Begin(c.user, features_.user(c.user), prefix, c.time_ms,
+                    c.has_time && config.use_time,
                     /*training=*/false, worker.scratch);
     for (int64_t i = 0; i < n; ++i) {
       features_.Candidate(worker.order[i], 0, worker.scratch,
@@ -236,7 +237,7 @@ absl::Status Evaluator::ScoreCase(Worker& worker, const Dataset& dataset,
         const Scorer::Encoded encoded,
         Encode(worker, c.user, prefix, shown.time_ms, shown.has_time, user));
     MatrixView dense = workspace.Matrix(1, config.dense_width);
-    features_.Begin(c.user, prefix, shown.time_ms,
+    features_.Begin(c.user, features_.user(c.user), prefix, shown.time_ms,
                     shown.has_time && config.use_time, /*training=*/false,
                     worker.scratch);
     features_.Candidate(shown.item, 0, worker.scratch, dense.row_span(0));

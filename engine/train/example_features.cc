@@ -14,14 +14,16 @@ ExampleFeatures::ExampleFeatures(const features::Pipeline& pipeline,
       catalogue_(catalogue),
       counters_(counters),
       users_(users),
+      nobody_(pipeline.EncodeUser({})),
       neighbours_(neighbours) {
   for (const std::string& action : actions) {
     events_.emplace_back().set_action(action);
   }
 }
 
-void ExampleFeatures::Begin(int32_t user, std::span<const Interaction> prefix,
-                            int64_t now_ms, bool has_time, bool training,
+void ExampleFeatures::Begin(int32_t user, const features::UserFeatures& record,
+                            std::span<const Interaction> prefix, int64_t now_ms,
+                            bool has_time, bool training,
                             Scratch& scratch) const {
   scratch.profile.Clear();
   const size_t newest = static_cast<size_t>(pipeline_.profile_events());
@@ -37,7 +39,7 @@ void ExampleFeatures::Begin(int32_t user, std::span<const Interaction> prefix,
   }
   scratch.profile.set_history_count(static_cast<int64_t>(count));
   AddNeighbours(user, prefix, training, scratch);
-  pipeline_.PrepareRequest(users_[user], scratch.profile, now_ms, has_time,
+  pipeline_.PrepareRequest(record, scratch.profile, now_ms, has_time,
                            &scratch.request);
 }
 

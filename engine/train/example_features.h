@@ -45,11 +45,12 @@ class ExampleFeatures {
     int32_t own_user_set = -1;
   };
 
-  /// Prepares for a request of `user` behind `prefix` (oldest first). In
-  /// training the user's own events are taken out of the neighbours' counts:
-  /// they hold the answer.
-  void Begin(int32_t user, std::span<const Interaction> prefix, int64_t now_ms,
-             bool has_time, bool training, Scratch& scratch) const;
+  /// Prepares for a request of `user`, of whom `record` is known, behind
+  /// `prefix` (oldest first). In training the user's own events are taken out
+  /// of the neighbours' counts: they hold the answer.
+  void Begin(int32_t user, const features::UserFeatures& record,
+             std::span<const Interaction> prefix, int64_t now_ms, bool has_time,
+             bool training, Scratch& scratch) const;
   /// Features of one candidate, out [dense_width]. `own`: see AsOfCounters.
   void Candidate(int32_t item, int own, Scratch& scratch,
                  std::span<float> out) const;
@@ -57,6 +58,8 @@ class ExampleFeatures {
   const features::UserFeatures& user(int32_t index) const {
     return users_[index];
   }
+  /// Of a user without a record.
+  const features::UserFeatures& nobody() const { return nobody_; }
   int dense_width() const {
     return pipeline_.dense_width() + NeighbourProfile::kWidth;
   }
@@ -69,6 +72,7 @@ class ExampleFeatures {
   const Catalogue& catalogue_;
   const AsOfCounters& counters_;
   std::span<const features::UserFeatures> users_;
+  features::UserFeatures nobody_;
   std::vector<v1::HistoryEvent> events_;  // one per action, reused as template
   const NeighbourIndex& neighbours_;
   const Covisitation* covisitation_ = nullptr;

@@ -48,6 +48,7 @@ const OptionTable<TrainOptions>& Table() {
           .Real("decoder_learning_rate", &O::decoder_learning_rate, 1e-8f, 1)
           .Real("decoder_dropout", &O::decoder_dropout, 0, 0.95f)
           .Real("decoder_match_dropout", &O::decoder_match_dropout, 0, 0.95f)
+          .Real("user_dropout", &O::user_dropout, 0, 0.95f)
           .Whole("decoder_positions", &O::decoder_positions, 1, 4096)
           .Whole("decoder_negatives", &O::decoder_negatives, 2, 4096)
           .Whole("hard_pool", &O::hard_pool, 2, 100'000)

@@ -57,6 +57,9 @@ struct TrainOptions {
   /// Of the frozen encoder, so that its match term is as unsure in training as
   /// with new users.
   float decoder_match_dropout = 0.3f;
+  /// Groups of the decoder stage that do not see the user's record: visitors of
+  /// whom nothing is known ask, too.
+  float user_dropout = 0.1f;
   int decoder_positions = 4;  ///< targets per sequence and epoch
   int decoder_negatives = 31;
   int hard_pool = 200;  ///< the hardest of the match term, drawn from
