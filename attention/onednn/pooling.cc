@@ -301,7 +301,7 @@ RowSums MakeRowSums(Workspace& workspace, const PoolingCall& call) {
   const int64_t rows = call.values.rows();
   const int64_t heads = call.scores.cols();
   const int64_t used = call.values.cols() + heads;
-  RowSums sums;
+  RowSums sums = {};
   sums.stride = (used + kRowSumsLanes - 1) / kRowSumsLanes * kRowSumsLanes;
   sums.exponentials = workspace.Allocate<float>(rows * heads).data();
   sums.sums = workspace.ZeroMatrix(rows, sums.stride).data();

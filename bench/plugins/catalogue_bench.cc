@@ -340,6 +340,7 @@ absl::Status Main(const std::vector<std::string>& args) {
 }  // namespace
 }  // namespace attune
 
+// NOLINTNEXTLINE(bugprone-exception-escape): a wrong number may end a bench so
 int main(int argc, char** argv) {
   const absl::Status status =
       attune::Main(std::vector<std::string>(argv + 1, argv + argc));

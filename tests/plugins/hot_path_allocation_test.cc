@@ -16,10 +16,12 @@
 
 extern "C" {
 // glibc's own, which the functions below stand in for.
+// NOLINTBEGIN(bugprone-reserved-identifier): so it calls them
 void* __libc_malloc(std::size_t size);
 void* __libc_calloc(std::size_t count, std::size_t size);
 void* __libc_realloc(void* memory, std::size_t size);
 void* __libc_memalign(std::size_t alignment, std::size_t size);
+// NOLINTEND(bugprone-reserved-identifier)
 }
 
 namespace {
