@@ -3,13 +3,11 @@
 #include <exception>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/execution_context.h"
-#include "base/quiet_thread.h"
 #include "base/status_macros.h"
 
 namespace attune {
@@ -25,31 +23,12 @@ absl::Status Full() { return absl::OutOfRangeError("the cache is full"); }
 
 }  // namespace
 
-CacheFiller::~CacheFiller() {
-  Close();
-  std::thread thread;
-  {
-    const std::lock_guard lock(mutex_);
-    thread = std::move(thread_);
-  }
-  if (thread.joinable()) thread.join();
-}
-
 void CacheFiller::Start(std::shared_ptr<ServedModel> served) {
   const std::lock_guard lock(mutex_);
   if (closed_) return;
   next_ = std::move(served);
   changed_.notify_all();
-  if (running_) return;
-  // An earlier thread has given up running_ as its last act.
-  if (thread_.joinable()) thread_.join();
-  try {
-    thread_ = StartQuietThread([this] { Run(); });
-  } catch (const std::system_error&) {
-    next_ = nullptr;
-    return;
-  }
-  running_ = true;
+  if (!thread_.Add([this] { FillNext(); }).ok()) next_ = nullptr;
 }
 
 void CacheFiller::Close() {
@@ -59,11 +38,6 @@ void CacheFiller::Close() {
   changed_.notify_all();
 }
 
-bool CacheFiller::running() const {
-  const std::lock_guard lock(mutex_);
-  return running_;
-}
-
 absl::Status CacheFiller::Rest(std::chrono::nanoseconds time) {
   std::unique_lock lock(mutex_);
   changed_.wait_for(lock, time, [&] { return closed_ || next_ != nullptr; });
@@ -71,24 +45,18 @@ absl::Status CacheFiller::Rest(std::chrono::nanoseconds time) {
   return absl::OkStatus();
 }
 
-void CacheFiller::Run() {
-  while (true) {
-    std::shared_ptr<ServedModel> served;
-    {
-      const std::lock_guard lock(mutex_);
-      if (next_ == nullptr) {
-        running_ = false;
-        return;
-      }
-      served = std::move(next_);
-      next_ = nullptr;
-    }
-    // Nobody above could catch what is thrown here; requests need nothing of
-    // what is not filled.
-    try {
-      Fill(*served);
-    } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): above
-    }
+void CacheFiller::FillNext() {
+  std::shared_ptr<ServedModel> served;
+  {
+    const std::lock_guard lock(mutex_);
+    served = std::exchange(next_, nullptr);
+  }
+  if (served == nullptr) return;  // closed, or another came in its place
+  // Nobody above could catch what is thrown here; requests need nothing of
+  // what is not filled.
+  try {
+    Fill(*served);
+  } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): above
   }
 }
 

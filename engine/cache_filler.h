@@ -4,8 +4,8 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
-#include <thread>
 
+#include "base/task_thread.h"
 #include "engine/served_model.h"
 #include "storage/database.h"
 
@@ -21,8 +21,8 @@ class CacheFiller {
  public:
   /// `database` must outlive the object.
   explicit CacheFiller(storage::Database& database) : database_(database) {}
-  /// Close().
-  ~CacheFiller();
+  /// Close(), and waits for the filling to end.
+  ~CacheFiller() { Close(); }
   CacheFiller(const CacheFiller&) = delete;
   CacheFiller& operator=(const CacheFiller&) = delete;
 
@@ -31,21 +31,20 @@ class CacheFiller {
   void Start(std::shared_ptr<ServedModel> served);
   /// Ends the filling and refuses to begin others. Does not wait.
   void Close();
-  bool running() const;
+  bool running() const { return thread_.busy(); }
 
  private:
-  void Run();
+  void FillNext();
   void Fill(ServedModel& served);
   /// Waits; Cancelled as soon as the filling is to end.
   absl::Status Rest(std::chrono::nanoseconds time);
 
   storage::Database& database_;
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::condition_variable changed_;
   std::shared_ptr<ServedModel> next_;  // to be filled
   bool closed_ = false;
-  bool running_ = false;  // the thread looks for models
-  std::thread thread_;
+  TaskThread thread_;  // ends before what it uses
 };
 
 }  // namespace attune

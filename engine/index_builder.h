@@ -4,21 +4,20 @@
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <thread>
 
 #include "absl/status/status.h"
+#include "base/task_thread.h"
 #include "engine/served_model.h"
 
 namespace attune {
 
 /// Builds retrieval indexes on a thread of its own, one after the other, so
-/// that a request gives up waiting without giving up the build. The thread
-/// ends when there is nothing to build. Thread-safe.
+/// that a request gives up waiting without giving up the build. Thread-safe.
 class IndexBuilder {
  public:
   IndexBuilder() = default;
-  /// Close().
-  ~IndexBuilder();
+  /// Close(), and waits for the running build to end.
+  ~IndexBuilder() { Close(); }
   IndexBuilder(const IndexBuilder&) = delete;
   IndexBuilder& operator=(const IndexBuilder&) = delete;
 
@@ -36,13 +35,12 @@ class IndexBuilder {
     std::shared_ptr<ServedModel> served;
     bool fresh = false;
   };
-  void Run();
+  void BuildNext();
 
   std::atomic<bool> closed_ = false;
   std::mutex mutex_;
   std::deque<Task> tasks_;  // not begun yet, each model at most once
-  bool running_ = false;    // the thread looks for tasks
-  std::thread thread_;
+  TaskThread thread_;       // ends before what it uses
 };
 
 }  // namespace attune

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <mutex>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -36,11 +37,13 @@ class ScratchPool {
     free_.pop_back();
     return scratch;
   }
-  void Return(std::unique_ptr<T> scratch) {
-    scratch->Reset();
+  /// Where memory is short, the call's is given back to the system.
+  void Return(std::unique_ptr<T> scratch) noexcept try {
     if (!scratch->worth_keeping()) return;
+    scratch->Reset();
     const std::lock_guard lock(mutex_);
     free_.push_back(std::move(scratch));
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): above
   }
 
   std::mutex mutex_;
