@@ -1,44 +1,25 @@
 // libattune.so under a host that does everything at once, with arguments that
 // no host should use: every call returns a code that it may return, and what is
 // asked afterwards is answered as before.
-#include <gtest/gtest.h>
-
 #include <atomic>
 #include <limits>
-#include <memory>
 #include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/rng.h"
-#include "proto/attune.pb.h"
 #include "tests/plugins/boxes.h"
-#include "tests/plugins/tiny_shop.h"
+#include "tests/plugins/shop_test_base.h"
 
 namespace attune {
 namespace {
 
-class HostileHostTest : public ::testing::Test {
+class HostileHostTest : public ShopTest {
  protected:
-  static void SetUpTestSuite() {
-    absl::StatusOr<TinyShop> shop = TinyShop::Create();
-    ASSERT_TRUE(shop.ok()) << shop.status();
-    shop_ = std::make_unique<TinyShop>(*std::move(shop));
-  }
-  static void TearDownTestSuite() { shop_.reset(); }
-  void SetUp() override { ASSERT_NE(shop_, nullptr); }
-
-  static attune_engine* Open() {
-    const std::string json = R"({"database": ")" + shop_->database() +
-                             R"(", "threads": 2, "memory_limit_mb": 64,
-                                 "publish_items_per_second": 0})";
-    attune_engine* engine = nullptr;
-    ErrorBox error;
-    EXPECT_EQ(
-        attune_open(json.data(), json.size(), nullptr, &engine, error.get()), 0)
-        << error.message();
-    return engine;
+  static attune_engine* OpenNarrow() {
+    return Open(R"(, "threads": 2, "memory_limit_mb": 64,
+                     "publish_items_per_second": 0)");
   }
 
   /// A request with a bit of everything; every field may be odd.
@@ -98,11 +79,7 @@ class HostileHostTest : public ::testing::Test {
     if (rng.Bernoulli(0.3)) bytes.resize(rng.Below(bytes.size()));
     return bytes;
   }
-
-  static std::unique_ptr<TinyShop> shop_;
 };
-
-std::unique_ptr<TinyShop> HostileHostTest::shop_;
 
 /// Everything that calls on a working engine may return, whatever they are
 /// given: nothing that means a bug or a broken file.
@@ -121,7 +98,7 @@ bool IsExpected(int code) {
 }
 
 TEST_F(HostileHostTest, EverythingAtOnceThenClosedAmidIt) {
-  attune_engine* const engine = Open();
+  attune_engine* const engine = OpenNarrow();
   std::atomic<bool> stop = false;
   std::atomic<int64_t> calls = 0, served = 0, wrong = 0;
   const auto note = [&](int code, const char* what, const ErrorBox& error) {
@@ -231,7 +208,7 @@ TEST_F(HostileHostTest, EverythingAtOnceThenClosedAmidIt) {
   EXPECT_EQ(attune_shutdown(error.get()), 0) << error.message();
 
   // What is left is a sound database.
-  attune_engine* const again = Open();
+  attune_engine* const again = OpenNarrow();
   v1::RankRequest request;
   request.set_user_id("user-1");
   request.set_k(5);
@@ -250,7 +227,7 @@ TEST_F(HostileHostTest, EverythingAtOnceThenClosedAmidIt) {
 // Requests that wait for the first build of the retrieval index do not hold up
 // the close.
 TEST_F(HostileHostTest, CloseEndsTheWaitForTheIndex) {
-  attune_engine* engine = Open();
+  attune_engine* engine = OpenNarrow();
   for (int part = 0; part < 2; ++part) {
     v1::PutItemsRequest put;
     for (int i = 0; i < 5000; ++i) {

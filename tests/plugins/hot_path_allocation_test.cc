@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "tests/plugins/boxes.h"
-#include "tests/plugins/tiny_shop.h"
+#include "tests/plugins/shop_test_base.h"
 
 extern "C" {
 // glibc's own, which the functions below stand in for.
@@ -119,17 +119,10 @@ std::map<std::string, int> Allocations(Function function) {
   return counts;
 }
 
-class HotPathAllocationTest : public ::testing::Test {
+class HotPathAllocationTest : public ShopTest {
  protected:
-  static void SetUpTestSuite() {
-    absl::StatusOr<TinyShop> shop = TinyShop::Create();
-    ASSERT_TRUE(shop.ok()) << shop.status();
-    shop_ = std::make_unique<TinyShop>(*std::move(shop));
-  }
-  static void TearDownTestSuite() { shop_.reset(); }
-
   void SetUp() override {
-    ASSERT_NE(shop_, nullptr);
+    ShopTest::SetUp();
     for (int i = 0; i < TinyShop::kItems; ++i) {
       ids_.push_back(TinyShop::ItemId(i));
     }
@@ -139,25 +132,15 @@ class HotPathAllocationTest : public ::testing::Test {
     }
     scores_.resize(ids_.size());
   }
-  void TearDown() override {
-    if (engine_ != nullptr) {
-      EXPECT_EQ(attune_close(engine_, nullptr), 0);
-    }
-  }
 
-  void Open(const std::string& precision) {
+  void OpenQuiet(const std::string& precision) {
     // Nothing but the requests themselves runs.
-    const std::string json = R"({"database": ")" + shop_->database() +
-                             R"(", "fill_item_cache": false, "precision": ")" +
-                             precision + "\"}";
-    ErrorBox error;
-    ASSERT_EQ(
-        attune_open(json.data(), json.size(), nullptr, &engine_, error.get()),
-        0)
-        << error.message();
+    engine_ =
+        Open(R"(, "fill_item_cache": false, "precision": ")" + precision + '"');
   }
 
-  int RankIds(const std::string& user) {
+  /// Allocates nothing itself.
+  int RankAllIds(const std::string& user) {
     attune_rank_ids_options options = {};
     options.struct_size = sizeof(options);
     options.now_ms = TinyShop::kNowMs;
@@ -166,33 +149,30 @@ class HotPathAllocationTest : public ::testing::Test {
                            &options, nullptr);
   }
 
-  static std::unique_ptr<TinyShop> shop_;
-  attune_engine* engine_ = nullptr;
   std::vector<std::string> ids_;
   std::vector<const char*> pointers_;
   std::vector<size_t> lengths_;
   std::vector<float> scores_;
 };
-std::unique_ptr<TinyShop> HotPathAllocationTest::shop_;
 
 class RankIdsAllocationTest
     : public HotPathAllocationTest,
       public ::testing::WithParamInterface<const char*> {};
 
 TEST_P(RankIdsAllocationTest, AWarmRequestMakesNone) {
-  Open(GetParam());
+  OpenQuiet(GetParam());
   constexpr int kUsers = 4;
   std::vector<std::string> users;
   for (int u = 0; u < kUsers; ++u) users.push_back(TinyShop::UserId(u));
   // The first reads rows and encodes, the second learns the peak of the
   // scratch memory, the third allocates it at once.
   for (int round = 0; round < 3; ++round) {
-    for (const std::string& user : users) ASSERT_EQ(RankIds(user), 0);
+    for (const std::string& user : users) ASSERT_EQ(RankAllIds(user), 0);
   }
   for (const std::string& user : users) {
     int code = -1;
     std::map<std::string, int> counts =
-        Allocations([&] { code = RankIds(user); });
+        Allocations([&] { code = RankAllIds(user); });
     ASSERT_EQ(code, 0);
     // oneDNN makes six small ones in every execution, which we cannot spare
     // it: of the products of a request, on machines where they are oneDNN's
@@ -222,11 +202,11 @@ TEST_F(HotPathAllocationTest, TheCounterCounts) {
   EXPECT_EQ(sum, 2);
   // And those inside the library, by any path: a request of an unknown user
   // makes a state.
-  Open("f32");
-  ASSERT_EQ(RankIds("nobody"), 0);
+  OpenQuiet("f32");
+  ASSERT_EQ(RankAllIds("nobody"), 0);
   int inside = 0;
   for (const auto& [library, count] :
-       Allocations([&] { EXPECT_EQ(RankIds("nobody else"), 0); })) {
+       Allocations([&] { EXPECT_EQ(RankAllIds("nobody else"), 0); })) {
     if (library.starts_with("libattune")) inside += count;
   }
   EXPECT_GT(inside, 0);
