@@ -1,14 +1,13 @@
 #include "storage/file_hash.h"
 
-#include <xxhash.h>
-
 #include <cerrno>
 #include <cstdio>
 #include <memory>
+#include <span>
 #include <vector>
 
-#include "absl/strings/str_format.h"
 #include "base/strings.h"
+#include "storage/content_hash.h"
 
 namespace attune::storage {
 
@@ -18,24 +17,18 @@ absl::StatusOr<std::string> HashFile(const std::string& path) {
   if (file == nullptr) {
     return absl::ErrnoToStatus(errno, StrCat("cannot open ", path));
   }
-  const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(
-      XXH3_createState(), &XXH3_freeState);
-  if (state == nullptr) {
-    return absl::ResourceExhaustedError("no memory for hashing");
-  }
-  XXH3_128bits_reset(state.get());
+  ContentHash hash;
   std::vector<char> buffer(size_t{1} << 20);
   while (true) {
     const size_t count =
         std::fread(buffer.data(), 1, buffer.size(), file.get());
-    XXH3_128bits_update(state.get(), buffer.data(), count);
+    hash.Update(std::span(buffer).first(count));
     if (count < buffer.size()) break;
   }
   if (std::ferror(file.get()) != 0) {
     return absl::ErrnoToStatus(errno, StrCat("cannot read ", path));
   }
-  const XXH128_hash_t hash = XXH3_128bits_digest(state.get());
-  return absl::StrFormat("%016x%016x", hash.high64, hash.low64);
+  return hash.Hex();
 }
 
 }  // namespace attune::storage

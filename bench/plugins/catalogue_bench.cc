@@ -43,6 +43,7 @@
 #include "base/rng.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "bench/command_loop.h"
 #include "bench/plugins/big_catalogue.h"
 #include "engine/io/text_file.h"
 
@@ -324,16 +325,8 @@ absl::Status Main(const std::vector<std::string>& args) {
   options.fill = args.size() > 5 && args[5] == "fill";
   ATTUNE_ASSIGN_OR_RETURN(auto catalogue, BigCatalogue::Open(options));
   Commands commands(*catalogue);
-  std::cout << "ready" << std::endl;
-  std::string line;
-  while (std::getline(std::cin, line)) {
-    const absl::StatusOr<std::string> answer = commands.Answer(line);
-    if (answer.ok()) {
-      std::cout << *answer << std::endl;
-    } else {
-      std::cout << "error " << answer.status().message() << std::endl;
-    }
-  }
+  AnswerCommands(
+      [&](const std::string& line) { return commands.Answer(line); });
   return absl::OkStatus();
 }
 

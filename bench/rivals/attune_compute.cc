@@ -8,7 +8,6 @@
 //   score warm|cold     -> "scores" and C numbers
 //   run warm|cold N     -> "ns" and N durations
 // It ends with its input. An error is "error" and a message.
-#include <cstdio>
 #include <cstdlib>
 #include <iostream>
 #include <memory>
@@ -22,6 +21,7 @@
 #include "base/parallel.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "bench/command_loop.h"
 #include "bench/rivals/compute_case.h"
 #include "engine/io/text_file.h"
 
@@ -79,17 +79,11 @@ absl::Status Serve(const std::vector<std::string>& args) {
   }
   if (args.size() == 3) ATTUNE_RETURN_IF_ERROR(LimitInstructionSet(args[2]));
   ATTUNE_ASSIGN_OR_RETURN(auto compute, ComputeCase::Load(args[0], args[1]));
-  std::cout << "ready" << std::endl;
-  std::string line;
-  while (std::getline(std::cin, line)) {
+  AnswerCommands([&](const std::string& line) {
     absl::StatusOr<std::string> answer = std::string();
     RunSerial([&] { answer = Answer(*compute, line); });
-    if (!answer.ok()) {
-      std::cout << "error " << answer.status().message() << std::endl;
-      continue;
-    }
-    std::cout << *answer << std::endl;
-  }
+    return answer;
+  });
   return absl::OkStatus();
 }
 

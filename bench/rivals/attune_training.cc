@@ -18,6 +18,7 @@
 #include "absl/status/status.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "bench/command_loop.h"
 #include "bench/rivals/training_case.h"
 
 namespace attune {
@@ -58,16 +59,8 @@ absl::Status Serve(const std::string& database, const std::string& config,
                    int threads) {
   ATTUNE_ASSIGN_OR_RETURN(auto training,
                           TrainingCase::Open(database, config, threads));
-  std::cout << "ready" << std::endl;
-  std::string line;
-  while (std::getline(std::cin, line)) {
-    const absl::StatusOr<std::string> answer = Answer(*training, line);
-    if (answer.ok()) {
-      std::cout << *answer << std::endl;
-    } else {
-      std::cout << "error " << answer.status().message() << std::endl;
-    }
-  }
+  AnswerCommands(
+      [&](const std::string& line) { return Answer(*training, line); });
   return absl::OkStatus();
 }
 

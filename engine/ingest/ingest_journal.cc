@@ -1,18 +1,16 @@
 #include "engine/ingest/ingest_journal.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_format.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "engine/io/byte_source.h"
 #include "engine/io/json_file.h"
+#include "storage/content_hash.h"
 #include "storage/file_hash.h"
 
 namespace attune {
@@ -20,29 +18,17 @@ namespace {
 
 using Json = nlohmann::json;
 
-struct HashFree {
-  void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
-};
-using HashState = std::unique_ptr<XXH3_state_t, HashFree>;
-
-std::string HexDigest(const XXH3_state_t* state) {
-  const XXH128_hash_t hash = XXH3_128bits_digest(state);
-  return absl::StrFormat("%016x%016x", hash.high64, hash.low64);
-}
-
 // xxh3-128 of a file's content, unpacked, as 32 hex digits: for a plain file
 // the same as HashFile.
 absl::StatusOr<std::string> HashContent(const std::string& path) {
   ATTUNE_ASSIGN_OR_RETURN(const std::unique_ptr<ByteSource> source,
                           ByteSource::Open(path));
-  const HashState state(XXH3_createState());
-  if (state == nullptr) return absl::ResourceExhaustedError("out of memory");
-  XXH3_128bits_reset(state.get());
+  storage::ContentHash hash;
   std::vector<char> buffer(size_t{256} << 10);
   while (true) {
     ATTUNE_ASSIGN_OR_RETURN(const size_t count, source->Read(buffer));
-    if (count == 0) return HexDigest(state.get());
-    XXH3_128bits_update(state.get(), buffer.data(), count);
+    if (count == 0) return hash.Hex();
+    hash.Update(std::span(buffer).first(count));
   }
 }
 
@@ -57,9 +43,7 @@ absl::StatusOr<std::optional<Prefix>> HashPrefix(const std::string& path,
                                                  int64_t bytes) {
   ATTUNE_ASSIGN_OR_RETURN(const std::unique_ptr<ByteSource> source,
                           ByteSource::Open(path));
-  const HashState state(XXH3_createState());
-  if (state == nullptr) return absl::ResourceExhaustedError("out of memory");
-  XXH3_128bits_reset(state.get());
+  storage::ContentHash hash;
   std::vector<char> buffer(size_t{256} << 10);
   char last = '\n';
   while (bytes > 0) {
@@ -68,11 +52,11 @@ absl::StatusOr<std::optional<Prefix>> HashPrefix(const std::string& path,
     ATTUNE_ASSIGN_OR_RETURN(const size_t count,
                             source->Read(std::span(buffer).first(wanted)));
     if (count == 0) return std::nullopt;
-    XXH3_128bits_update(state.get(), buffer.data(), count);
+    hash.Update(std::span(buffer).first(count));
     last = buffer[count - 1];
     bytes -= static_cast<int64_t>(count);
   }
-  Prefix prefix{HexDigest(state.get())};
+  Prefix prefix{hash.Hex()};
   if (last == '\n') return prefix;
   // The last line had no end. It has one now, or is still the last.
   std::string_view rest;
@@ -144,9 +128,8 @@ IngestJournal::IngestJournal(storage::Database* database, std::string kind,
 
 std::string IngestJournal::BookmarkKey() const {
   // By hash: paths may be longer than keys.
-  const XXH128_hash_t hash = XXH3_128bits(path_.data(), path_.size());
   return StrCat("ingest_bookmark:", kind_, ":",
-                absl::StrFormat("%016x%016x", hash.high64, hash.low64));
+                storage::ContentHash::Of(path_));
 }
 
 absl::StatusOr<std::optional<IngestJournal::Place>> IngestJournal::Find()

@@ -1,16 +1,13 @@
 #include "engine/train/dataset.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
 #include <cassert>
 #include <limits>
-#include <memory>
 #include <utility>
 
-#include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
 #include "base/strings.h"
+#include "storage/content_hash.h"
 
 namespace attune {
 namespace {
@@ -43,9 +40,6 @@ void GroupByUser(std::vector<int32_t> row_users, std::vector<T> rows,
 // Feeds values one by one: a struct's padding bytes must not enter the hash.
 class Hasher {
  public:
-  Hasher() : state_(XXH3_createState(), &XXH3_freeState) {
-    XXH3_128bits_reset(state_.get());
-  }
   void Number(int64_t value) {
     buffer_.push_back(value);
     if (buffer_.size() == 1024) Flush();
@@ -53,21 +47,20 @@ class Hasher {
   void Text(std::string_view text) {
     Number(static_cast<int64_t>(text.size()));
     Flush();
-    XXH3_128bits_update(state_.get(), text.data(), text.size());
+    hash_.Update(text);
   }
   std::string Finish() {
     Flush();
-    const XXH128_hash_t hash = XXH3_128bits_digest(state_.get());
-    return absl::StrFormat("%016x%016x", hash.high64, hash.low64);
+    return hash_.Hex();
   }
 
  private:
   void Flush() {
-    XXH3_128bits_update(state_.get(), buffer_.data(),
-                        buffer_.size() * sizeof(int64_t));
+    hash_.Update({reinterpret_cast<const char*>(buffer_.data()),
+                  buffer_.size() * sizeof(int64_t)});
     buffer_.clear();
   }
-  std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state_;
+  storage::ContentHash hash_;
   std::vector<int64_t> buffer_;
 };
 

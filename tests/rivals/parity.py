@@ -12,7 +12,9 @@ import subprocess
 import sys
 import tempfile
 
-RIVALS = pathlib.Path(__file__).resolve().parents[2] / "bench" / "rivals"
+import torch_check
+from torch_check import RIVALS
+
 BOUND = {"f32": 1e-4, "bf16": 0.05}
 # (changes of models/w1.json, C, T)
 CASES = [
@@ -35,7 +37,6 @@ CASES = [
 
 def with_torch(options):
     """The checks; runs in the Python that has torch."""
-    sys.path.insert(0, str(RIVALS))
     import numpy as np
     import torch
 
@@ -92,24 +93,8 @@ def with_torch(options):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--binary", required=True)
-    parser.add_argument("--python", required=True)
     parser.add_argument("--instruction-set", default="best")
-    parser.add_argument("--inside", action="store_true")
-    options = parser.parse_args()
-    if options.inside:
-        return with_torch(options)
-    # A missing interpreter, or one without torch.
-    try:
-        found = subprocess.run([options.python, "-c", "import torch, numpy"],
-                               capture_output=True, check=False).returncode == 0
-    except OSError:
-        found = False
-    if not found:
-        print(f"skipped: {options.python} has no torch; scripts/bench makes "
-              "such an environment")
-        return 77
-    return subprocess.run([options.python, __file__, "--inside", *sys.argv[1:]],
-                          check=False).returncode
+    return torch_check.main(parser, __file__, with_torch)
 
 
 if __name__ == "__main__":

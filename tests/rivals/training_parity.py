@@ -11,13 +11,13 @@ Usage: training_parity.py --attune ATTUNE --binary attune_training
 """
 import argparse
 import json
-import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 
-RIVALS = pathlib.Path(__file__).resolve().parents[2] / "bench" / "rivals"
+import torch_check
+
 BOUND = 1e-4  # measured: at most 1.3e-5
 LOGS = {"min_positives": 3, "text_rows": 500}
 SMALL = {"width": 16, "heads": 2, "feed_forward": 32, "window": 20,
@@ -225,7 +225,6 @@ def check_round_trip(options, database, work):
 
 def with_torch(options):
     """The checks; runs in the Python that has torch."""
-    sys.path.insert(0, str(RIVALS))
     with tempfile.TemporaryDirectory(prefix="attune-training-parity-") as name:
         work = pathlib.Path(name)
         databases = make_databases(options.attune, work)
@@ -239,23 +238,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--attune", required=True)
     parser.add_argument("--binary", required=True)
-    parser.add_argument("--python", required=True)
-    parser.add_argument("--inside", action="store_true")
-    options = parser.parse_args()
-    if options.inside:
-        return with_torch(options)
-    # A missing interpreter, or one without torch.
-    try:
-        found = subprocess.run([options.python, "-c", "import torch, numpy"],
-                               capture_output=True, check=False).returncode == 0
-    except OSError:
-        found = False
-    if not found:
-        print(f"skipped: {options.python} has no torch; scripts/bench makes "
-              "such an environment")
-        return 77
-    return subprocess.run([options.python, __file__, "--inside", *sys.argv[1:]],
-                          check=False).returncode
+    return torch_check.main(parser, __file__, with_torch)
 
 
 if __name__ == "__main__":
