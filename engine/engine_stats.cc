@@ -4,20 +4,12 @@
 #include <string_view>
 
 #include "base/strings.h"
+#include "engine/rank/latency_json.h"
 
 namespace attune {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Json LatencyJson(const LatencyHistogram& histogram) {
-  const LatencyHistogram::Summary s = histogram.Summarise();
-  auto ms = [](int64_t ns) { return static_cast<double>(ns) * 1e-6; };
-  return {{"count", s.count},       {"mean_ms", s.mean_ns * 1e-6},
-          {"p50_ms", ms(s.p50_ns)}, {"p95_ms", ms(s.p95_ns)},
-          {"p99_ms", ms(s.p99_ns)}, {"p999_ms", ms(s.p999_ns)},
-          {"max_ms", ms(s.max_ns)}};
-}
 
 Json CacheJson(const StateCacheStats& cache) {
   return {{"hits", cache.hits},

@@ -69,6 +69,12 @@ absl::Status ReadInteger(absl::string_view key, const Json& value, int64_t low,
   return absl::OkStatus();
 }
 
+absl::Status ReadFlag(absl::string_view key, const Json& value, bool* out) {
+  if (!value.is_boolean()) return Wrong(key, "true or false", value);
+  *out = value.get<bool>();
+  return absl::OkStatus();
+}
+
 /// One key of the object into `options`.
 absl::Status ReadKey(const std::string& key, const Json& value,
                      EngineOptions* options) {
@@ -119,11 +125,11 @@ absl::Status ReadKey(const std::string& key, const Json& value,
     return ReadInteger(key, value, 0, 1'000'000'000,
                        &options->publish_items_per_second);
   }
-  if (key == "create" || key == "fill_item_cache") {
-    if (!value.is_boolean()) return Wrong(key, "true or false", value);
-    (key == "create" ? options->create_if_missing : options->fill_items) =
-        value.get<bool>();
-    return absl::OkStatus();
+  if (key == "create") {
+    return ReadFlag(key, value, &options->create_if_missing);
+  }
+  if (key == "fill_item_cache") {
+    return ReadFlag(key, value, &options->fill_items);
   }
   return absl::InvalidArgumentError(
       absl::StrCat("options: unknown key ", Shown(key), "; known are ", kKeys));

@@ -13,6 +13,7 @@
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "engine/engine.h"
+#include "engine/rank/latency_json.h"
 #include "tools/attune/bench_load.h"
 #include "tools/attune/bench_output.h"
 #include "tools/attune/bench_requests.h"

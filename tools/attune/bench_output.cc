@@ -45,15 +45,6 @@ std::string Bar(int begin, int length) {
 
 }  // namespace
 
-nlohmann::ordered_json LatencyJson(const LatencyHistogram& histogram) {
-  const LatencyHistogram::Summary summary = histogram.Summarise();
-  const auto ms = [](int64_t ns) { return Ms(static_cast<double>(ns)); };
-  return {{"p50_ms", ms(summary.p50_ns)}, {"p95_ms", ms(summary.p95_ns)},
-          {"p99_ms", ms(summary.p99_ns)}, {"p999_ms", ms(summary.p999_ns)},
-          {"max_ms", ms(summary.max_ns)}, {"mean_ms", Ms(summary.mean_ns)},
-          {"count", summary.count}};
-}
-
 void AddStages(const BenchSamples& samples, nlohmann::ordered_json* json) {
   const StageShares shares = SharesOf(samples);
   const double requests =

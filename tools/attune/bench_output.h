@@ -11,9 +11,6 @@
 
 namespace attune {
 
-/// {"p50_ms": …, "p95_ms", "p99_ms", "p999_ms", "max_ms", "mean_ms", "count"}
-nlohmann::ordered_json LatencyJson(const LatencyHistogram& histogram);
-
 /// Adds the "warm_share" of the answers and the "stages" of `samples` (total,
 /// share of the time and mean per request of each) to `json`.
 void AddStages(const BenchSamples& samples, nlohmann::ordered_json* json);
