@@ -61,8 +61,8 @@ absl::StatusOr<std::unique_ptr<TrainingCase>> TrainingCase::Open(
   SplitOptions split;
   split.min_positives = config.training.min_positives;
   const ExecutionContext context;
-  ATTUNE_ASSIGN_OR_RETURN(
-      c.set_, LoadTrainingSet(*rows, split, config.training, context, c.pool_));
+  ATTUNE_ASSIGN_OR_RETURN(c.set_, LoadTrainingSet(*rows, split, config.training,
+                                                  nullptr, context, c.pool_));
   FitConfig(*c.set_, c.config_.model);
   ATTUNE_RETURN_IF_ERROR(c.config_.model.Validate());
   ATTUNE_RETURN_IF_ERROR(c.Prepare());

@@ -62,6 +62,8 @@ class Model {
   const std::string& report_json() const { return parts_.report_json; }
   const std::string& golden() const { return parts_.golden; }
   size_t size_bytes() const;
+  /// In the layout of Network(config()).
+  std::span<const float> values() const { return parts_.values; }
 
   /// Row of the id table, -1 for an item that training did not see.
   int32_t IdRow(std::string_view item_id) const;

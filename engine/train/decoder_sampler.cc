@@ -69,14 +69,16 @@ void DecoderSampler::Sample(const MatchBatch& rows, ConstMatrixView x,
       scratch.excluded[event.item] = 1;
     }
     // The last event may have a row too, which has no target.
-    const int64_t targets = sequence.events.empty()
-                                ? 0
+    const int64_t rows_with_target =
+        sequence.events.empty() ? 0
                                 : std::min(range.query_count, sequence.rows());
+    const int64_t targets =
+        std::max<int64_t>(rows_with_target - sequence.loss_begin, 0);
     const int64_t draws =
         std::min<int64_t>(options_.decoder_positions, targets);
     for (int64_t draw = 0; draw < draws; ++draw) {
-      const int64_t row =
-          range.query_begin + static_cast<int64_t>(rng.Below(targets));
+      const int64_t row = range.query_begin + sequence.loss_begin +
+                          static_cast<int64_t>(rng.Below(targets));
       if (rows.weight[row] > 0) {
         SampleNext(rows, s, row, x, user, rng, scratch, out);
       }
@@ -208,7 +210,8 @@ void DecoderSampler::FindPages(const TrainingSequence& piece, int64_t rows,
     while (at < static_cast<int64_t>(shown.size()) &&
            shown[at].sort_key <= to) {
       const int64_t end = PageEnd(shown, at, to);
-      pages.push_back({row, at, end});
+      // Those of the rows before belong to another piece, or are too old.
+      if (row >= piece.loss_begin) pages.push_back({row, at, end});
       at = end;
     }
   }

@@ -80,7 +80,8 @@ absl::StatusOr<double> DecoderStage::Run(
     inputs.user = user[s];
     if (shard.rows.timed) inputs.key_time_ms = shard.rows.key_time_ms;
     inputs.next_scale = static_cast<float>(1.0 / std::max(next, 1.0));
-    inputs.impression_scale = static_cast<float>(1.0 / std::max(shown, 1.0));
+    inputs.impression_scale =
+        static_cast<float>(options_.impression_weight / std::max(shown, 1.0));
     inputs.dropout = options_.decoder_dropout;
     inputs.z_dropout = options_.fusion_z_dropout;
     Rng rng(seed + 1000 + static_cast<uint64_t>(s));

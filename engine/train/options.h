@@ -60,6 +60,9 @@ struct TrainOptions {
   /// Groups of the decoder stage that do not see the user's record: visitors of
   /// whom nothing is known ask, too.
   float user_dropout = 0.1f;
+  /// Of the impressions' loss beside that of the next item, in the decoder
+  /// stage.
+  float impression_weight = 1.0f;
   int decoder_positions = 4;  ///< targets per sequence and epoch
   int decoder_negatives = 31;
   int hard_pool = 200;  ///< the hardest of the match term, drawn from

@@ -1,6 +1,7 @@
 #include "engine/train/sequence_batches.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <utility>
 
@@ -33,17 +34,48 @@ void CutSequence(int32_t user, std::span<const Interaction> events,
   }
 }
 
-// Whether training may see an impression of the user.
-bool HasImpressions(const Dataset& dataset, const Split& split, int32_t user) {
+constexpr int64_t kEverything = std::numeric_limits<int64_t>::min();
+
+template <typename Row>
+const Row* FirstSince(std::span<const Row> rows, int64_t since) {
+  const auto at = std::lower_bound(
+      rows.begin(), rows.end(), since,
+      [](const Row& row, int64_t key) { return row.sort_key < key; });
+  return rows.data() + (at - rows.begin());
+}
+
+// Whether training may see an impression of the user that is not older.
+bool HasImpressions(const Dataset& dataset, const Split& split, int32_t user,
+                    int64_t since) {
   const std::span<const Impression> shown = dataset.impressions(user);
-  return !shown.empty() && shown.front().sort_key < split.training_limit(user);
+  const Impression* const first = FirstSince(shown, since);
+  return first != shown.data() + shown.size() &&
+         first->sort_key < split.training_limit(user);
+}
+
+// Leaves out the pieces from `begin` on that have no target since then, and
+// the older targets of the others. The last one stays where training may see
+// what was `shown` behind its last event.
+void KeepSince(int64_t since, bool shown, size_t begin,
+               std::vector<TrainingSequence>& pieces) {
+  if (since == kEverything) return;
+  size_t kept = begin;
+  for (size_t p = begin; p < pieces.size(); ++p) {
+    TrainingSequence piece = pieces[p];
+    const std::span<const Interaction> targets = piece.events.subspan(1);
+    const int64_t older = FirstSince(targets, since) - targets.data();
+    piece.loss_begin = std::max(piece.loss_begin, older);
+    const bool last = p + 1 == pieces.size();
+    if (older < piece.rows() || (last && shown)) pieces[kept++] = piece;
+  }
+  pieces.resize(kept);
 }
 
 }  // namespace
 
 absl::StatusOr<SequenceBatches> SequenceBatches::Create(
     const Dataset& dataset, const Split& split, const ModelConfig& config,
-    const TrainOptions& options) {
+    const TrainOptions& options, int64_t since) {
   SequenceBatches batches;
   batches.seed_ = options.seed;
   bool has_pair = false;
@@ -51,21 +83,28 @@ absl::StatusOr<SequenceBatches> SequenceBatches::Create(
     const std::span<const Interaction> events = split.training(user);
     const size_t before = batches.pieces_.size();
     CutSequence(user, events, config.window, 2, batches.pieces_);
+    KeepSince(since, false, before, batches.pieces_);
     has_pair |= batches.pieces_.size() > before;
     const TrainingSequence start{
         user, events.first(std::min<size_t>(events.size(), 1)), 0, true};
-    if (!events.empty()) batches.pieces_.push_back(start);
+    const bool starts = !events.empty() && events.front().sort_key >= since;
+    if (starts) batches.pieces_.push_back(start);
     // Impressions may follow a single event, or none. One row less, for
     // AddLast.
     if (config.tasks.size() == 1) continue;
+    const size_t decoder_before = batches.decoder_pieces_.size();
+    const bool shown = HasImpressions(dataset, split, user, since);
     CutSequence(user, events, config.window - 1, 1, batches.decoder_pieces_);
-    if (!events.empty() || HasImpressions(dataset, split, user)) {
+    KeepSince(since, shown, decoder_before, batches.decoder_pieces_);
+    if (starts || (events.empty() && shown)) {
       batches.decoder_pieces_.push_back(start);
     }
   }
   if (!has_pair) {
     return absl::FailedPreconditionError(
-        "no user has two events to train on: ingest more events");
+        since == kEverything
+            ? "no user has two events to train on: ingest more events"
+            : "training may see no event since the given time");
   }
   int64_t of_match = options.batch_tokens;
   if (of_match == 0) {

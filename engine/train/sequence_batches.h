@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -20,11 +21,12 @@ class SequenceBatches {
  public:
   using Batch = std::vector<TrainingSequence>;
 
-  /// FailedPrecondition where no user has two events.
-  static absl::StatusOr<SequenceBatches> Create(const Dataset& dataset,
-                                                const Split& split,
-                                                const ModelConfig& config,
-                                                const TrainOptions& options);
+  /// `since`: only events with this sort_key or a later one are targets.
+  /// FailedPrecondition where no user has two events, or none of them is.
+  static absl::StatusOr<SequenceBatches> Create(
+      const Dataset& dataset, const Split& split, const ModelConfig& config,
+      const TrainOptions& options,
+      int64_t since = std::numeric_limits<int64_t>::min());
 
   /// All pieces of a stage (0 match, 1 decoder) in an order of the epoch's own,
   /// cut where a batch would have more than the options' rows.

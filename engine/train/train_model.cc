@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <cstring>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -12,10 +11,11 @@
 #include "base/strings.h"
 #include "engine/io/model_directory.h"
 #include "engine/rank/value_formula.h"
-#include "engine/train/checkpoint.h"
+#include "engine/train/continued_model.h"
 #include "engine/train/golden.h"
+#include "engine/train/trainer_checkpoint.h"
+#include "engine/train/training_report.h"
 #include "engine/train/training_set.h"
-#include "features/hash.h"
 
 namespace attune {
 namespace {
@@ -27,64 +27,65 @@ constexpr const char* kModeNames[] = {"none", "features", "full"};
 
 /// What a checkpoint must agree with to be continued.
 std::string Identity(const TrainingSet& set, const ModelConfig& config,
-                     const TrainOptions& options) {
-  return StrCat(set.dataset->Fingerprint(), "\n", config.ToJson(), "\n",
-                options.ToJson());
+                     const TrainOptions& training,
+                     const TrainModelOptions& options) {
+  std::string identity = StrCat(set.dataset->Fingerprint(), "\n",
+                                config.ToJson(), "\n", training.ToJson());
+  if (options.from != nullptr) {
+    identity += StrCat("\nfrom ", options.from->version());
+  }
+  if (options.since_ms.has_value()) {
+    identity += StrCat("\nsince ", *options.since_ms);
+  }
+  return identity;
 }
 
-absl::Status SaveCheckpoint(const std::string& path,
-                            const std::string& identity,
-                            const TrainerState& state) {
-  const int64_t numbers[] = {state.stage, state.epoch, state.step,
-                             state.stale_epochs};
-  CheckpointWriter writer;
-  writer.Add("identity", std::string_view(identity));
-  writer.Add("numbers", std::string_view(reinterpret_cast<const char*>(numbers),
-                                         sizeof(numbers)));
-  writer.Add("best_metric",
-             std::string_view(reinterpret_cast<const char*>(&state.best_metric),
-                              sizeof(double)));
-  writer.Add("values", std::span<const float>(state.values));
-  writer.Add("best_values", std::span<const float>(state.best_values));
-  writer.Add("average", std::span<const float>(state.average));
-  writer.Add("first_moment", std::span<const float>(state.first_moment));
-  writer.Add("second_moment", std::span<const float>(state.second_moment));
-  return writer.Save(path);
+/// The architecture asked for, or that of the model which goes on, with what
+/// the data decide.
+absl::StatusOr<ModelConfig> ConfigFor(const TrainingSet& set,
+                                      const TrainModelOptions& options) {
+  ModelConfig config = options.config.model;
+  if (options.from != nullptr) {
+    config = options.from->config();
+    config.fusion_mode = ModelConfig().fusion_mode;  // chosen again
+    config.fusion_weight = ModelConfig().fusion_weight;
+  }
+  FitConfig(set, config);
+  // Not at the end: the formula names tasks that the data decide.
+  ATTUNE_RETURN_IF_ERROR(
+      ValueFormula::Compile(config.value_formula, config.tasks).status());
+  return config;
 }
 
-absl::Status LoadCheckpoint(const std::string& path,
-                            const std::string& identity, TrainerState& state) {
-  absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Load(path);
-  if (absl::IsNotFound(checkpoint.status())) return absl::OkStatus();
-  ATTUNE_RETURN_IF_ERROR(checkpoint.status());
-  ATTUNE_ASSIGN_OR_RETURN(std::string_view saved,
-                          checkpoint->Bytes("identity"));
-  if (saved != identity) {
-    return absl::FailedPreconditionError(
-        StrCat(path, ": was made with other data or another configuration; ",
-               "train without --resume to start anew"));
+absl::Status CheckSince(const TrainingSet& set,
+                        const TrainModelOptions& options) {
+  if (!options.since_ms.has_value() || set.timed) return absl::OkStatus();
+  return absl::FailedPreconditionError(StrCat(
+      "cannot train on events since a time: ", set.dataset->untimed_count(),
+      " events of the database have none"));
+}
+
+std::vector<std::string> Vocabulary(const TrainingSet& set) {
+  std::vector<std::string> ids;
+  ids.reserve(set.vocabulary.size());
+  for (const int32_t item : set.vocabulary) {
+    ids.emplace_back(set.dataset->items().name(item));
   }
-  int64_t numbers[4];
-  ATTUNE_ASSIGN_OR_RETURN(std::string_view bytes, checkpoint->Bytes("numbers"));
-  ATTUNE_ASSIGN_OR_RETURN(std::string_view metric,
-                          checkpoint->Bytes("best_metric"));
-  if (bytes.size() != sizeof(numbers) || metric.size() != sizeof(double)) {
-    return absl::DataLossError(StrCat(path, ": progress has a wrong size"));
-  }
-  std::memcpy(numbers, bytes.data(), sizeof(numbers));
-  std::memcpy(&state.best_metric, metric.data(), sizeof(double));
-  state.stage = static_cast<int>(numbers[0]);
-  state.epoch = static_cast<int>(numbers[1]);
-  state.step = numbers[2];
-  state.stale_epochs = static_cast<int>(numbers[3]);
-  ATTUNE_ASSIGN_OR_RETURN(state.values, checkpoint->Floats("values"));
-  ATTUNE_ASSIGN_OR_RETURN(state.best_values, checkpoint->Floats("best_values"));
-  ATTUNE_ASSIGN_OR_RETURN(state.average, checkpoint->Floats("average"));
-  ATTUNE_ASSIGN_OR_RETURN(state.first_moment,
-                          checkpoint->Floats("first_moment"));
-  ATTUNE_ASSIGN_OR_RETURN(state.second_moment,
-                          checkpoint->Floats("second_moment"));
-  return absl::OkStatus();
+  return ids;
+}
+
+/// How well held-out targets and impressions are foretold.
+absl::StatusOr<double> HeldOut(Trainer& trainer, std::span<const float> values,
+                               const FusionChoice& choice) {
+  ATTUNE_ASSIGN_OR_RETURN(const std::vector<double> ndcg,
+                          trainer.Validate(values, {&choice, 1}));
+  ATTUNE_ASSIGN_OR_RETURN(const double gauc,
+                          trainer.TaskMetric(values, choice.mode));
+  return ndcg[0] + gauc;
+}
+
+FusionChoice FusionOf(const ModelConfig& config) {
+  return {config.fusion_mode, config.fusion_weight};
 }
 
 /// The newest checkpoint of a run; epoch 0: there is none.
@@ -166,39 +167,6 @@ absl::StatusOr<EvaluationRow> ModelRow(Trainer& trainer, const Split& split,
       all, unseen, kReportKs);
 }
 
-Json ReportJson(const EvaluationReport& report) {
-  Json rows = Json::array();
-  for (const EvaluationRow& row : report.rows) {
-    Json metrics = Json::array();
-    for (const EvaluationRow::AtK& at : row.at_k) {
-      metrics.push_back({{"k", at.k},
-                         {"hit_rate_all", at.hit_rate_all},
-                         {"ndcg_all", at.ndcg_all},
-                         {"hit_rate_unseen", at.hit_rate_unseen},
-                         {"ndcg_unseen", at.ndcg_unseen},
-                         {"ndcg_unseen_standard_error", at.ndcg_unseen_error}});
-    }
-    rows.push_back(
-        {{"name", row.name}, {"setting", row.setting}, {"metrics", metrics}});
-  }
-  Json tasks = Json::array();
-  for (const TaskRow& row : report.tasks) {
-    tasks.push_back({{"name", row.name},
-                     {"task", row.task},
-                     {"impressions", row.impressions},
-                     {"positives", row.positives},
-                     {"auc", row.auc},
-                     {"gauc", row.gauc},
-                     {"gauc_by_user", row.gauc_by_user},
-                     {"users", row.users},
-                     {"log_loss", row.log_loss},
-                     {"calibration_error", row.calibration_error}});
-  }
-  return {{"protocol", report.protocol}, {"tasks", tasks},
-          {"cases", report.cases},       {"candidates", report.candidates},
-          {"items", report.items},       {"rows", rows}};
-}
-
 absl::StatusOr<TrainModelResult> Run(storage::Database& database,
                                      const TrainModelOptions& options,
                                      Place& place) {
@@ -213,37 +181,46 @@ absl::StatusOr<TrainModelResult> Run(storage::Database& database,
   SplitOptions split_options = options.split;
   split_options.min_positives = training.min_positives;
   ThreadPool pool(training.threads);
-  ATTUNE_ASSIGN_OR_RETURN(auto set, LoadTrainingSet(database, split_options,
-                                                    training, context, pool));
-  ModelConfig config = options.config.model;
-  FitConfig(*set, config);
-  // Not at the end: the formula names tasks that the data decide.
-  ATTUNE_RETURN_IF_ERROR(
-      ValueFormula::Compile(config.value_formula, config.tasks).status());
+  ATTUNE_ASSIGN_OR_RETURN(auto set,
+                          LoadTrainingSet(database, split_options, training,
+                                          options.from.get(), context, pool));
+  ATTUNE_RETURN_IF_ERROR(CheckSince(*set, options));
+  ATTUNE_ASSIGN_OR_RETURN(ModelConfig config, ConfigFor(*set, options));
   ATTUNE_ASSIGN_OR_RETURN(auto backend, MakeBackend(options.backend));
   TrainingData data = set->DataFor(config);
   data.cancelled = options.cancelled;
+  data.since = options.since_ms.value_or(data.since);
   ATTUNE_ASSIGN_OR_RETURN(
       auto trainer,
       Trainer::Create(config, training, *backend, std::move(data), pool));
 
   const std::string checkpoint = options.output + ".checkpoint";
-  const std::string identity = Identity(*set, config, training);
+  const std::string identity = Identity(*set, config, training, options);
+  const std::vector<std::string> item_ids = Vocabulary(*set);
+  TrainModelResult result;
   TrainerState state;
+  double before = 0;
+  if (options.from != nullptr) {
+    ATTUNE_ASSIGN_OR_RETURN(state.values,
+                            ContinuedWeights(*options.from, config, item_ids,
+                                             trainer->InitialValues()));
+    state.continued = true;
+    ATTUNE_ASSIGN_OR_RETURN(before, HeldOut(*trainer, state.values,
+                                            FusionOf(options.from->config())));
+  }
   if (options.resume) {
-    ATTUNE_RETURN_IF_ERROR(LoadCheckpoint(checkpoint, identity, state));
+    ATTUNE_RETURN_IF_ERROR(LoadTrainerState(checkpoint, identity, state));
     place = {state.stage, state.epoch};
   }
   ATTUNE_RETURN_IF_ERROR(trainer->Run(
       state,
       [&](const EpochReport& report, const TrainerState& now) -> absl::Status {
-        ATTUNE_RETURN_IF_ERROR(SaveCheckpoint(checkpoint, identity, now));
+        ATTUNE_RETURN_IF_ERROR(SaveTrainerState(checkpoint, identity, now));
         place = {now.stage, now.epoch};
         if (options.on_epoch) options.on_epoch(report);
         return context.CheckProgress();
       }));
 
-  TrainModelResult result;
   const bool with_decoder = training.decoder_epochs > 0;
   if (options.force_fusion.has_value()) {
     result.fusion = *options.force_fusion;
@@ -257,6 +234,11 @@ absl::StatusOr<TrainModelResult> Run(storage::Database& database,
         ChooseFusion(*trainer, *set, state.values, with_decoder));
     result.fusion = chosen.choice;
     result.validation_ndcg = chosen.metric;
+  }
+  if (options.from != nullptr) {
+    ATTUNE_ASSIGN_OR_RETURN(const double now,
+                            HeldOut(*trainer, state.values, result.fusion));
+    ATTUNE_RETURN_IF_ERROR(CheckNotWorse(*options.from, before, now));
   }
   config.fusion_mode = result.fusion.mode;
   config.fusion_weight = result.fusion.weight;
@@ -302,10 +284,10 @@ absl::StatusOr<TrainModelResult> Run(storage::Database& database,
   Model::Parts parts;
   parts.config = config;
   parts.pipeline_json = set->pipeline->ToJson();
-  parts.schema_json = set->schema.ToJson();
-  for (int32_t item : set->vocabulary) {
-    parts.item_ids.emplace_back(set->dataset->items().name(item));
-  }
+  // The pipeline knows the columns that it was fitted on.
+  parts.schema_json = options.from != nullptr ? options.from->schema_json()
+                                              : set->schema.ToJson();
+  parts.item_ids = item_ids;
   parts.neighbours = set->neighbours->Serialize();
   parts.values = state.values;
   ATTUNE_ASSIGN_OR_RETURN(parts.golden,
@@ -327,6 +309,13 @@ absl::StatusOr<TrainModelResult> Run(storage::Database& database,
                       {"validation_ndcg_10", result.validation_ndcg},
                       {"evaluation", ReportJson(report)},
                       {"seconds", result.seconds}};
+  if (options.from != nullptr) {
+    report_json["continued"] = {{"model", options.from->version()},
+                                {"validation_before", before}};
+    if (options.since_ms.has_value()) {
+      report_json["continued"]["since_ms"] = *options.since_ms;
+    }
+  }
   parts.report_json = report_json.dump(2) + "\n";
   ATTUNE_ASSIGN_OR_RETURN(result.version, Model::Save(parts, options.output));
   ::unlink(checkpoint.c_str());

@@ -2,10 +2,12 @@
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "engine/model/model.h"
 #include "engine/train/evaluation_report.h"
 #include "engine/train/options.h"
 #include "engine/train/split.h"
@@ -19,6 +21,14 @@ struct TrainModelOptions {
   TrainConfig config;
   SplitOptions split;
   std::string backend;  ///< see MakeBackend
+  /// A model to continue instead of beginning anew: its architecture (and not
+  /// config.model), its vocabulary of texts and its weights; items and users
+  /// may have come since. A result that ranks the validation targets worse than
+  /// it does is refused.
+  std::shared_ptr<const Model> from;
+  /// Unix ms. With `from`: only events at or behind this time are trained on,
+  /// each with the whole history before it.
+  std::optional<int64_t> since_ms;
   /// Go on from `<output>.checkpoint`, where there is one for the same data and
   /// configuration; without it an old checkpoint is overwritten.
   bool resume = false;
@@ -44,6 +54,8 @@ struct TrainModelResult {
 /// adds golden requests. A checkpoint is written after every epoch and removed
 /// at the end. Cancelled when asked to stop, within a step: the checkpoint of
 /// the epochs before stays, and the message says which is the last of them.
+/// FailedPrecondition where a continued model is not to be had from the data,
+/// or came out worse.
 absl::StatusOr<TrainModelResult> TrainModel(storage::Database& database,
                                             const TrainModelOptions& options);
 

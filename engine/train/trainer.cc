@@ -42,6 +42,7 @@ struct Trainer::Impl {
         shards(train_options.threads) {}
 
   absl::Status Prepare(const Backend& backend);
+  std::vector<float> InitialValues() const;
   absl::Status Begin(TrainerState& state);
   absl::Status BeginStage(TrainerState& state);
   absl::StatusOr<EpochReport> RunEpoch(TrainerState& state);
@@ -77,6 +78,9 @@ struct Trainer::Impl {
 Trainer::Trainer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Trainer::~Trainer() = default;
 const Network& Trainer::network() const { return impl_->evaluator.network(); }
+std::vector<float> Trainer::InitialValues() const {
+  return impl_->InitialValues();
+}
 
 absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(
     const ModelConfig& config, const TrainOptions& options,
@@ -87,9 +91,9 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(
     return absl::InvalidArgumentError(
         "training.threads is 0: say how many shards a step has");
   }
-  ATTUNE_ASSIGN_OR_RETURN(
-      SequenceBatches batches,
-      SequenceBatches::Create(*data.dataset, *data.split, config, options));
+  ATTUNE_ASSIGN_OR_RETURN(SequenceBatches batches,
+                          SequenceBatches::Create(*data.dataset, *data.split,
+                                                  config, options, data.since));
   auto impl = std::make_unique<Impl>(config, options, std::move(data),
                                      std::move(batches), pool);
   ATTUNE_RETURN_IF_ERROR(impl->Prepare(backend));
@@ -113,12 +117,17 @@ absl::Status Trainer::Impl::Prepare(const Backend& backend) {
   return absl::OkStatus();
 }
 
+std::vector<float> Trainer::Impl::InitialValues() const {
+  std::vector<float> values(static_cast<size_t>(network.layout().size()));
+  Rng rng(StreamSeed(options.seed, 0, 0, RandomUse::kWeights));
+  network.layout().Initialize(rng, values);
+  return values;
+}
+
 absl::Status Trainer::Impl::Begin(TrainerState& state) {
   const size_t size = static_cast<size_t>(network.layout().size());
-  if (state.values.empty()) {
-    state.values.resize(size);
-    Rng rng(StreamSeed(options.seed, 0, 0, RandomUse::kWeights));
-    network.layout().Initialize(rng, state.values);
+  if (state.values.empty()) state.values = InitialValues();
+  if (state.best_values.empty()) {
     state.best_values = state.values;
     state.first_moment.assign(size, 0.0f);
     state.second_moment.assign(size, 0.0f);
@@ -138,6 +147,10 @@ absl::Status Trainer::Impl::BeginStage(TrainerState& state) {
   }
   if (options.average_decay > 0 && state.average.empty()) {
     state.average = state.values;
+  }
+  if (state.continued && state.epoch == 0 && epochs(state) > 0) {
+    ATTUNE_ASSIGN_OR_RETURN(const Metrics metrics, Metric(state));
+    state.best_metric = metrics.sum();
   }
   return absl::OkStatus();
 }

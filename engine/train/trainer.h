@@ -49,7 +49,8 @@ class Trainer {
       const Backend& backend, TrainingData data, ThreadPool& pool);
   ~Trainer();
 
-  /// Continues from `state` (a fresh one has no values) to the end. Calls
+  /// Continues from `state` (a fresh one has no values, that of a continued
+  /// model nothing but values) to the end. Calls
   /// `on_epoch` after each epoch: write a checkpoint or show progress; an error
   /// of it ends the training. Cancelled when the data's flag is set, at the
   /// next step: `state` is then somewhere in an epoch, to be thrown away.
@@ -75,6 +76,8 @@ class Trainer {
                                     FusionMode mode);
 
   const Network& network() const;
+  /// What a fresh training starts from.
+  std::vector<float> InitialValues() const;
 
  private:
   struct Impl;

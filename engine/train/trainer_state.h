@@ -13,6 +13,9 @@ struct TrainerState {
   int64_t step = 0;
   int stale_epochs = 0;
   double best_metric = -1;
+  /// The weights are those of a model: a stage begins by measuring them, and
+  /// keeps them where no epoch is better. Not in a checkpoint.
+  bool continued = false;
   std::vector<float> values, best_values;
   std::vector<float> average;  ///< of values; empty without average_decay
   std::vector<float> first_moment, second_moment;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "base/cancel_flag.h"
@@ -23,6 +24,9 @@ struct TrainingData {
   std::vector<float> action_weights;
   /// Dataset task bit to ModelConfig::tasks index, -1 = not a task.
   std::vector<int32_t> tasks;
+  /// Only what came at this sort_key or later is trained on; what is older is
+  /// the history before it.
+  int64_t since = std::numeric_limits<int64_t>::min();
   /// Looked at after every step and every evaluated case.
   CancelFlag cancelled;
 };

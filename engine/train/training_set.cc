@@ -63,6 +63,14 @@ class SetLoader {
     return absl::OkStatus();
   }
 
+  absl::Status CopyPipeline(const Model& model) {
+    ATTUNE_ASSIGN_OR_RETURN(
+        features::Pipeline pipeline,
+        features::Pipeline::FromJson(model.pipeline().ToJson()));
+    set_->pipeline = std::make_unique<features::Pipeline>(std::move(pipeline));
+    return absl::OkStatus();
+  }
+
   /// `model` null: ids of items with training events get rows.
   absl::Status Encode(const Model* model) {
     const Dataset& dataset = *set_->dataset;
@@ -159,9 +167,6 @@ class SetLoader {
     return absl::OkStatus();
   }
 
-  void set_pipeline(features::Pipeline pipeline) {
-    set_->pipeline = std::make_unique<features::Pipeline>(std::move(pipeline));
-  }
   std::unique_ptr<TrainingSet> Take() { return std::move(set_); }
 
  private:
@@ -205,11 +210,12 @@ TrainingData TrainingSet::DataFor(const ModelConfig& config) const {
 
 absl::StatusOr<std::unique_ptr<TrainingSet>> LoadTrainingSet(
     storage::Database& database, const SplitOptions& split_options,
-    const TrainOptions& training, const ExecutionContext& context,
-    ThreadPool& pool) {
+    const TrainOptions& training, const Model* continued,
+    const ExecutionContext& context, ThreadPool& pool) {
   SetLoader loader(database, context);
   ATTUNE_RETURN_IF_ERROR(loader.LoadRows(split_options));
-  ATTUNE_RETURN_IF_ERROR(loader.FitPipeline(training));
+  ATTUNE_RETURN_IF_ERROR(continued != nullptr ? loader.CopyPipeline(*continued)
+                                              : loader.FitPipeline(training));
   ATTUNE_RETURN_IF_ERROR(loader.Encode(nullptr));
   ATTUNE_RETURN_IF_ERROR(loader.CountNeighbours(training, pool));
   return loader.Take();
@@ -220,10 +226,7 @@ absl::StatusOr<std::unique_ptr<TrainingSet>> LoadEvaluationSet(
     const Model& model, const ExecutionContext& context) {
   SetLoader loader(database, context);
   ATTUNE_RETURN_IF_ERROR(loader.LoadRows(split_options));
-  ATTUNE_ASSIGN_OR_RETURN(
-      features::Pipeline pipeline,
-      features::Pipeline::FromJson(model.pipeline().ToJson()));
-  loader.set_pipeline(std::move(pipeline));
+  ATTUNE_RETURN_IF_ERROR(loader.CopyPipeline(model));
   ATTUNE_RETURN_IF_ERROR(loader.Encode(&model));
   return loader.Take();
 }

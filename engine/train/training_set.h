@@ -43,12 +43,13 @@ struct TrainingSet {
   TrainingData DataFor(const ModelConfig& config) const;
 };
 
-/// Reads `database` and fits a pipeline. FailedPrecondition where there is too
-/// little to train on.
+/// Reads `database` and fits a pipeline, or takes that of the model which is
+/// `continued` (null: none). FailedPrecondition where there is too little to
+/// train on.
 absl::StatusOr<std::unique_ptr<TrainingSet>> LoadTrainingSet(
     storage::Database& database, const SplitOptions& split_options,
-    const TrainOptions& training, const ExecutionContext& context,
-    ThreadPool& pool);
+    const TrainOptions& training, const Model* continued,
+    const ExecutionContext& context, ThreadPool& pool);
 
 /// The same with an existing model's pipeline and vocabulary, for evaluation.
 absl::StatusOr<std::unique_ptr<TrainingSet>> LoadEvaluationSet(

@@ -12,7 +12,9 @@
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "engine/io/text_file.h"
+#include "engine/train/continued_model.h"
 #include "engine/train/train_model.h"
+#include "features/time_value.h"
 #include "tools/attune/commands.h"
 #include "tools/attune/console.h"
 #include "tools/attune/evaluation_output.h"
@@ -29,6 +31,8 @@ struct Arguments {
   std::string database;
   std::string output;
   std::string config;
+  std::string from;
+  std::string since;
   std::string protocol = "leave-one-out";
   int test_days = 0;
   int epochs = 0;
@@ -39,6 +43,29 @@ struct Arguments {
   bool json = false;
 };
 
+// --from and --since, behind --config.
+absl::Status ReadModelToContinue(const Arguments& arguments,
+                                 TrainModelOptions* options) {
+  if (options->config.model.ToJson() != ModelConfig().ToJson()) {
+    return absl::InvalidArgumentError(
+        StrCat(arguments.config,
+               ": \"model\" cannot be changed with --from, "
+               "which goes on with that model's; leave it out"));
+  }
+  ATTUNE_ASSIGN_OR_RETURN(options->from, Model::Load(arguments.from, {}));
+  if (arguments.config.empty()) {
+    ATTUNE_ASSIGN_OR_RETURN(options->config.training,
+                            ContinuedOptions(*options->from));
+  }
+  if (arguments.since.empty()) return absl::OkStatus();
+  options->since_ms = features::ParseDateMs(arguments.since);
+  if (options->since_ms.has_value()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      StrCat("--since: \"", arguments.since,
+             "\" is no time; write it like 2026-11-22 or "
+             "2026-11-22T15:30:00Z"));
+}
+
 absl::StatusOr<TrainModelOptions> MakeOptions(const Arguments& arguments) {
   TrainModelOptions options;
   options.output = arguments.output;
@@ -47,6 +74,9 @@ absl::StatusOr<TrainModelOptions> MakeOptions(const Arguments& arguments) {
                             ReadTextFile(arguments.config));
     ATTUNE_ASSIGN_OR_RETURN(options.config,
                             ParseTrainConfig(text, arguments.config));
+  }
+  if (!arguments.from.empty()) {
+    ATTUNE_RETURN_IF_ERROR(ReadModelToContinue(arguments, &options));
   }
   TrainOptions& training = options.config.training;
   if (arguments.epochs > 0) training.epochs = arguments.epochs;
@@ -80,6 +110,12 @@ std::string ResumeCommand(const Arguments& arguments) {
                   Quoted(arguments.output));
   if (!arguments.config.empty()) {
     command += fmt::format(" --config {}", Quoted(arguments.config));
+  }
+  if (!arguments.from.empty()) {
+    command += fmt::format(" --from {}", Quoted(arguments.from));
+  }
+  if (!arguments.since.empty()) {
+    command += fmt::format(" --since {}", Quoted(arguments.since));
   }
   if (arguments.protocol != Arguments().protocol) {
     command += fmt::format(" --protocol {}", arguments.protocol);
@@ -159,6 +195,15 @@ void RegisterTrainCommand(CLI::App& app, SetExitCode set_exit_code) {
       ->required();
   command->add_option("--config", arguments->config,
                       "Configuration: {\"model\": {…}, \"training\": {…}}");
+  CLI::Option* const from = command->add_option(
+      "--from", arguments->from,
+      "Model directory to continue on the events that came since: its "
+      "architecture and, without --config, its training at half the rates");
+  command
+      ->add_option("--since", arguments->since,
+                   "With --from: train on events of this time and later only "
+                   "(2026-11-22 or 2026-11-22T15:30:00Z)")
+      ->needs(from);
   command
       ->add_option("--protocol", arguments->protocol,
                    "How validation and test are cut off")

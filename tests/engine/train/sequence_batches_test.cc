@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -77,6 +79,52 @@ TEST(SequenceBatchesTest, EveryUserBeginsWithAnEmptyHistory) {
     EXPECT_EQ(starts, (std::vector<int>{1, 1, stage, 0}));
     EXPECT_EQ(pieces, (std::vector<int>{1, 1, 0, 0}));
   }
+}
+
+TEST(SequenceBatchesTest, OnlyWhatCameSinceIsATarget) {
+  const Dataset dataset = ShownDataset();
+  SplitOptions protocol;
+  protocol.protocol = Protocol::kTimeSplit;
+  protocol.test_days = 2;
+  const auto split = Split::Create(dataset, protocol);
+  ASSERT_TRUE(split.ok()) << split.status();
+  ModelConfig config;
+  config.window = 3;
+  config.tasks = {"next", "click"};
+  const auto all = SequenceBatches::Create(dataset, *split, config, {});
+  ASSERT_TRUE(all.ok()) << all.status();
+  // Every target, by user and time, as often as it is one.
+  const auto targets = [](const SequenceBatches& batches, int stage) {
+    std::multiset<std::pair<int32_t, int64_t>> result;
+    for (const SequenceBatches::Batch& batch : batches.Epoch(stage, 0)) {
+      for (const TrainingSequence& piece : batch) {
+        const int64_t end = static_cast<int64_t>(piece.events.size());
+        for (int64_t i = piece.start ? 0 : piece.loss_begin + 1; i < end; ++i) {
+          result.emplace(piece.user, piece.events[i].sort_key);
+        }
+      }
+    }
+    return result;
+  };
+  for (const int stage : {0, 1}) {
+    const auto everything = targets(*all, stage);
+    ASSERT_FALSE(everything.empty());
+    std::vector<int64_t> keys;
+    for (const auto& [user, key] : everything) keys.push_back(key);
+    std::sort(keys.begin(), keys.end());
+    const int64_t since = keys[keys.size() / 2];
+    const auto some =
+        SequenceBatches::Create(dataset, *split, config, {}, since);
+    ASSERT_TRUE(some.ok()) << some.status();
+    auto expected = everything;
+    std::erase_if(expected, [&](const auto& t) { return t.second < since; });
+    ASSERT_LT(expected.size(), everything.size());
+    ASSERT_FALSE(expected.empty());
+    EXPECT_EQ(targets(*some, stage), expected) << stage;
+  }
+  const auto none =
+      SequenceBatches::Create(dataset, *split, config, {}, 1000 * kDay);
+  EXPECT_TRUE(absl::IsFailedPrecondition(none.status()));
 }
 
 }  // namespace
