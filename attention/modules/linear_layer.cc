@@ -46,4 +46,13 @@ absl::Status LinearLayer::Backward(ExecutionContext& context, ConstMatrixView x,
       spec_.bias ? layout_->Vector(bias_, gradients) : std::span<float>());
 }
 
+void LinearLayer::ScaleOutput(int64_t column, float factor,
+                              std::span<float> values) const {
+  MatrixView weights = layout_->Matrix(weight_, values);
+  for (int64_t row = 0; row < weights.rows(); ++row) {
+    weights(row, column) *= factor;
+  }
+  if (spec_.bias) layout_->Vector(bias_, values)[column] *= factor;
+}
+
 }  // namespace attune

@@ -34,6 +34,10 @@ class LinearLayer {
                         ConstMatrixView dy, MatrixView dx,
                         std::span<float> gradients) const;
 
+  /// Multiplies output `column` for every input: its weights and its bias in
+  /// `values`. Takes effect with SetWeights().
+  void ScaleOutput(int64_t column, float factor, std::span<float> values) const;
+
   int64_t in() const { return spec_.in; }
   int64_t out() const { return spec_.out; }
   const LinearSpec& spec() const { return spec_; }

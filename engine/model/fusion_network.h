@@ -23,6 +23,10 @@ class FusionNetwork {
   absl::Status SetWeights(std::span<const float> values);
 
   int64_t input_width() const { return input_width_; }
+  /// Multiplies fusion[task] by `factor` in `values`.
+  void ScaleTask(int64_t task, float factor, std::span<float> values) const {
+    layers_.back().ScaleOutput(task, factor, values);
+  }
 
   /// Inputs side by side, [C, input_width]: Z [C, D] (empty: zeros, the mode
   /// without decoder), user [1, D] or [C, D], x [C, D], dense [C, F].

@@ -1,5 +1,6 @@
 #include "engine/train/task_report.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "engine/train/metrics.h"
@@ -11,6 +12,19 @@ constexpr double kPriorImpressions = 10;
 
 }  // namespace
 
+std::vector<uint8_t> TaskLabels(const Dataset& dataset,
+                                std::span<const ImpressionCase> cases,
+                                size_t task) {
+  std::vector<uint8_t> labels;
+  for (const ImpressionCase& c : cases) {
+    for (int64_t i = c.begin; i < c.end; ++i) {
+      const uint32_t followed = dataset.impressions(c.user)[i].followed;
+      labels.push_back(static_cast<uint8_t>(followed >> task & 1u));
+    }
+  }
+  return labels;
+}
+
 std::vector<TaskRow> TaskRows(const std::string& name, const Dataset& dataset,
                               std::span<const ImpressionCase> cases,
                               const TaskScores& scores) {
@@ -19,14 +33,8 @@ std::vector<TaskRow> TaskRows(const std::string& name, const Dataset& dataset,
     TaskRow row;
     row.name = name;
     row.task = dataset.tasks()[task];
-    std::vector<uint8_t> labels;
-    for (const ImpressionCase& c : cases) {
-      for (int64_t i = c.begin; i < c.end; ++i) {
-        const uint32_t followed = dataset.impressions(c.user)[i].followed;
-        labels.push_back(static_cast<uint8_t>(followed >> task & 1u));
-        row.positives += labels.back();
-      }
-    }
+    const std::vector<uint8_t> labels = TaskLabels(dataset, cases, task);
+    row.positives = std::count(labels.begin(), labels.end(), 1);
     row.impressions = static_cast<int64_t>(labels.size());
     if (row.positives == 0 || row.positives == row.impressions) continue;
     const std::vector<float>& logits = scores.logits[task];

@@ -33,6 +33,11 @@ struct TaskScores {
   std::vector<int64_t> groups = {0};
 };
 
+/// Whether the dataset's task followed, for each impression of the cases.
+std::vector<uint8_t> TaskLabels(const Dataset& dataset,
+                                std::span<const ImpressionCase> cases,
+                                size_t task);
+
 /// A row per task of `dataset` with at least one positive and one negative.
 std::vector<TaskRow> TaskRows(const std::string& name, const Dataset& dataset,
                               std::span<const ImpressionCase> cases,

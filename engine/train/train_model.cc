@@ -11,6 +11,7 @@
 #include "base/strings.h"
 #include "engine/io/model_directory.h"
 #include "engine/rank/value_formula.h"
+#include "engine/train/calibration.h"
 #include "engine/train/continued_model.h"
 #include "engine/train/golden.h"
 #include "engine/train/trainer_checkpoint.h"
@@ -189,6 +190,7 @@ absl::StatusOr<TrainModelResult> Run(storage::Database& database,
   ATTUNE_ASSIGN_OR_RETURN(auto backend, MakeBackend(options.backend));
   TrainingData data = set->DataFor(config);
   data.cancelled = options.cancelled;
+  const std::vector<int32_t> tasks = data.tasks;
   data.since = options.since_ms.value_or(data.since);
   ATTUNE_ASSIGN_OR_RETURN(
       auto trainer,
@@ -239,6 +241,19 @@ absl::StatusOr<TrainModelResult> Run(storage::Database& database,
     ATTUNE_ASSIGN_OR_RETURN(const double now,
                             HeldOut(*trainer, state.values, result.fusion));
     ATTUNE_RETURN_IF_ERROR(CheckNotWorse(*options.from, before, now));
+  }
+  Json calibration;
+  if (const auto shown = set->split->validation_impressions();
+      config.tasks.size() > 1 && !shown.empty()) {
+    ATTUNE_ASSIGN_OR_RETURN(
+        const TaskScores scores,
+        trainer->ScoreImpressions(state.values, shown, result.fusion.mode));
+    const std::vector<PlattScale> scales = CalibrateTasks(
+        trainer->network(), *set->dataset, shown, scores, tasks, state.values);
+    for (size_t t = 1; t < scales.size(); ++t) {
+      calibration[config.tasks[t]] = {{"scale", scales[t].scale},
+                                      {"bias", scales[t].bias}};
+    }
   }
   config.fusion_mode = result.fusion.mode;
   config.fusion_weight = result.fusion.weight;
@@ -309,6 +324,7 @@ absl::StatusOr<TrainModelResult> Run(storage::Database& database,
                       {"validation_ndcg_10", result.validation_ndcg},
                       {"evaluation", ReportJson(report)},
                       {"seconds", result.seconds}};
+  if (!calibration.is_null()) report_json["calibration"] = calibration;
   if (options.from != nullptr) {
     report_json["continued"] = {{"model", options.from->version()},
                                 {"validation_before", before}};

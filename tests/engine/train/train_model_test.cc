@@ -79,6 +79,7 @@ TEST_F(TrainModelTest, ATimeSplitMeasuresWhatFollowedImpressions) {
   EXPECT_EQ(model.task, "click");
   EXPECT_GT(model.impressions, 60);
   EXPECT_GT(model.gauc, 0.7);
+  EXPECT_LT(model.calibration_error, 0.1);
 
   // The stored model gives the same figures.
   auto stored = Model::Load(options.output, {});
