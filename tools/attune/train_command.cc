@@ -8,11 +8,13 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "engine/io/text_file.h"
 #include "engine/train/continued_model.h"
+#include "engine/train/scalar_log.h"
 #include "engine/train/train_model.h"
 #include "features/time_value.h"
 #include "tools/attune/commands.h"
@@ -39,6 +41,7 @@ struct Arguments {
   int threads = 0;
   uint64_t seed = 0;
   bool has_seed = false;
+  std::string log;
   bool resume = false;
   bool json = false;
 };
@@ -120,6 +123,9 @@ std::string ResumeCommand(const Arguments& arguments) {
   if (arguments.protocol != Arguments().protocol) {
     command += fmt::format(" --protocol {}", arguments.protocol);
   }
+  if (!arguments.log.empty()) {
+    command += fmt::format(" --log {}", Quoted(arguments.log));
+  }
   const auto add = [&](std::string_view name, uint64_t value, bool given) {
     if (given) command += fmt::format(" {} {}", name, value);
   };
@@ -133,17 +139,36 @@ std::string ResumeCommand(const Arguments& arguments) {
   return command + (arguments.json ? " --json --resume" : " --resume");
 }
 
+// A point of the stage's curves.
+absl::Status LogEpoch(const EpochReport& epoch, ScalarLog& log) {
+  const std::string stage = epoch.stage == 0 ? "match/" : "decoder/";
+  const std::pair<std::string, double> points[] = {
+      {stage + "loss", epoch.loss},
+      {stage + "validation_ndcg_10", epoch.ndcg},
+      {stage + "validation_gauc", epoch.gauc},
+      {stage + "events_per_second", epoch.tokens_per_second}};
+  std::vector<ScalarLog::Scalar> scalars;
+  for (const auto& [tag, value] : points) scalars.push_back({tag, value});
+  return log.Add(epoch.epoch, scalars);
+}
+
 absl::Status Train(const Arguments& arguments) {
   ATTUNE_ASSIGN_OR_RETURN(TrainModelOptions options, MakeOptions(arguments));
   ATTUNE_ASSIGN_OR_RETURN(const std::unique_ptr<storage::Database> database,
                           OpenDatabaseFollower(arguments.database));
+  std::unique_ptr<ScalarLog> log;
+  if (!arguments.log.empty()) {
+    ATTUNE_ASSIGN_OR_RETURN(log, ScalarLog::Create(arguments.log));
+  }
   StopSignal stop;
   options.cancelled = stop.flag();
   bool has_checkpoint =
       arguments.resume &&
       std::filesystem::exists(arguments.output + ".checkpoint");
-  options.on_epoch = [&has_checkpoint](const EpochReport& epoch) {
+  absl::Status logged;
+  options.on_epoch = [&](const EpochReport& epoch) {
     has_checkpoint = true;
+    if (log != nullptr && logged.ok()) logged = LogEpoch(epoch, *log);
     const std::string gauc =
         epoch.gauc > 0 ? fmt::format(" + GAUC {:.4f}", epoch.gauc) : "";
     fmt::print(stderr,
@@ -162,6 +187,7 @@ absl::Status Train(const Arguments& arguments) {
                "; go on with: ", ResumeCommand(arguments)));
   }
   ATTUNE_RETURN_IF_ERROR(trained.status());
+  if (!logged.ok()) Warn(kCommand, ToStd(logged.message()));
   const TrainModelResult& result = *trained;
   if (arguments.json) {
     nlohmann::ordered_json json = {{"model", arguments.output},
@@ -228,6 +254,8 @@ void RegisterTrainCommand(CLI::App& app, SetExitCode set_exit_code) {
           ->add_option("--seed", arguments->seed,
                        "Same seed, data and threads give the same bytes")
           ->check(WholeNumber(0, ~uint64_t{0}));
+  command->add_option("--log", arguments->log,
+                      "Directory for TensorBoard's curves: a point per epoch");
   command->add_flag("--resume", arguments->resume,
                     "Go on from the checkpoint of a stopped run");
   command->add_flag("--json", arguments->json, "Print the result as JSON");
