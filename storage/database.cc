@@ -1,5 +1,7 @@
 #include "storage/database.h"
 
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "absl/memory/memory.h"
@@ -15,12 +17,12 @@
 namespace attune::storage {
 namespace {
 
-absl::StatusOr<int> ParseNumber(const Store& store, std::string_view key,
+absl::StatusOr<int> ParseNumber(const RowSource& rows, std::string_view key,
                                 const std::string& value) {
   int number = 0;
   if (!absl::SimpleAtoi(value, &number) || number < 1) {
     return absl::DataLossError(
-        StrCat(store.name(), ": ", key, " is \"", value, "\", not a number"));
+        StrCat(rows.name(), ": ", key, " is \"", value, "\", not a number"));
   }
   return number;
 }
@@ -46,34 +48,33 @@ absl::Status WriteFirstRows(const Store& store) {
 
 absl::Status Database::Impl::Start() {
   std::string value;
-  absl::Status status = GetRow(Family::kMeta, kFormatKey, value);
-  if (absl::IsNotFound(status) && store->is_writer() &&
+  absl::Status status = rows.Get(Family::kMeta, kFormatKey, value);
+  if (absl::IsNotFound(status) && is_writer() &&
       store->Read()->db().GetLatestSequenceNumber() == 0) {
     ATTUNE_RETURN_IF_ERROR(WriteFirstRows(*store));
-    status = GetRow(Family::kMeta, kFormatKey, value);
+    status = rows.Get(Family::kMeta, kFormatKey, value);
   }
   if (absl::IsNotFound(status)) {
-    return store->is_writer()
-               ? absl::DataLossError(StrCat(
-                     store->name(), " is damaged: its format is missing"))
+    return is_writer() || snapshot != nullptr
+               ? absl::DataLossError(
+                     StrCat(rows.name(), " is damaged: its format is missing"))
                : absl::UnavailableError(
-                     StrCat(store->name(), " is being created"));
+                     StrCat(rows.name(), " is being created"));
   }
   ATTUNE_RETURN_IF_ERROR(status);
-  ATTUNE_ASSIGN_OR_RETURN(format_version,
-                          ParseNumber(*store, kFormatKey, value));
-  ATTUNE_RETURN_IF_ERROR(CheckFormat(store->options().path, format_version));
-  ATTUNE_RETURN_IF_ERROR(GetRow(Family::kMeta, kHistoryLimitKey, value));
+  ATTUNE_ASSIGN_OR_RETURN(format_version, ParseNumber(rows, kFormatKey, value));
+  ATTUNE_RETURN_IF_ERROR(CheckFormat(options.path, format_version));
+  ATTUNE_RETURN_IF_ERROR(rows.Get(Family::kMeta, kHistoryLimitKey, value));
   ATTUNE_ASSIGN_OR_RETURN(history_limit,
-                          ParseNumber(*store, kHistoryLimitKey, value));
-  if (!store->is_writer()) return absl::OkStatus();
+                          ParseNumber(rows, kHistoryLimitKey, value));
+  if (!is_writer()) return absl::OkStatus();
   RemoveBulkLeftovers(*store);
-  status = GetRow(Family::kMeta, kCountsKey, value);
+  status = rows.Get(Family::kMeta, kCountsKey, value);
   if (absl::IsNotFound(status)) return absl::OkStatus();
   ATTUNE_RETURN_IF_ERROR(status);
   const std::lock_guard lock(write_mutex);
   if (!counts.ParseFromString(value)) {
-    return absl::DataLossError(StrCat(store->name(), ": malformed counts"));
+    return absl::DataLossError(StrCat(rows.name(), ": malformed counts"));
   }
   return absl::OkStatus();
 }
@@ -83,14 +84,27 @@ Database::~Database() = default;
 
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(
     const OpenOptions& options) {
-  ATTUNE_ASSIGN_OR_RETURN(std::unique_ptr<Store> store, Store::Open(options));
-  auto impl = std::make_unique<Impl>(std::move(store));
+  std::unique_ptr<Impl> impl;
+  std::error_code error;
+  if (std::filesystem::is_regular_file(options.path, error)) {
+    ATTUNE_ASSIGN_OR_RETURN(auto snapshot, SnapshotFile::Open(options.path));
+    if (options.mode == OpenOptions::Mode::kWriter) {
+      return absl::FailedPreconditionError(
+          StrCat(snapshot->name(),
+                 " can only be read: open it as a follower, or open the "
+                 "database that it was made of"));
+    }
+    impl = std::make_unique<Impl>(options, std::move(snapshot));
+  } else {
+    ATTUNE_ASSIGN_OR_RETURN(auto store, Store::Open(options));
+    impl = std::make_unique<Impl>(options, std::move(store));
+  }
   ATTUNE_RETURN_IF_ERROR(impl->Start());
   return absl::WrapUnique(new Database(std::move(impl)));
 }
 
 absl::Status Database::CatchUp() {
-  if (impl_->store->is_writer()) return absl::OkStatus();
+  if (impl_->store == nullptr || impl_->is_writer()) return absl::OkStatus();
   const uint64_t before = latest_sequence();
   const absl::Status status = impl_->store->CatchUp();
   // Also after an error: the view may have moved a part of the way.
@@ -117,15 +131,11 @@ void Database::Impl::Tell(absl::FunctionRef<void(ChangeObserver&)> fn) {
 }
 
 uint64_t Database::latest_sequence() const {
-  return impl_->store->Read()->db().GetLatestSequenceNumber();
+  return impl_->rows.latest_sequence();
 }
 int Database::history_limit() const { return impl_->history_limit; }
-OpenOptions::Mode Database::mode() const {
-  return impl_->store->options().mode;
-}
-const std::string& Database::path() const {
-  return impl_->store->options().path;
-}
+OpenOptions::Mode Database::mode() const { return impl_->options.mode; }
+const std::string& Database::path() const { return impl_->options.path; }
 
 absl::Status Database::Flush() {
   ATTUNE_RETURN_IF_ERROR(impl_->CheckWritable());
@@ -157,46 +167,23 @@ absl::StatusOr<Statistics> Database::Stats() {
   Statistics stats;
   std::string value;
   v1::StoreCounts counts;
-  const absl::Status status = impl_->GetRow(Family::kMeta, kCountsKey, value);
+  const absl::Status status = impl_->rows.Get(Family::kMeta, kCountsKey, value);
   if (!absl::IsNotFound(status)) ATTUNE_RETURN_IF_ERROR(status);
   if (status.ok() && !counts.ParseFromString(value)) {
     return absl::DataLossError(
-        StrCat(impl_->store->name(), ": malformed counts"));
+        StrCat(impl_->rows.name(), ": malformed counts"));
   }
   stats.items = counts.items();
   stats.users = counts.users();
   stats.events = counts.events();
   stats.histories = counts.histories();
 
-  const ReadLease view = impl_->store->Read();
-  const auto number = [&](const std::string& property, Family family) {
-    uint64_t result = 0;
-    view->db().GetIntProperty(view->handle(family), property, &result);
-    return static_cast<int64_t>(result);
-  };
-  for (size_t i = 0; i < kFamilyCount; ++i) {
-    const Family family = static_cast<Family>(i);
-    stats.column_families.push_back(
-        {.name = kFamilyNames[i],
-         .sst_bytes =
-             number(rocksdb::DB::Properties::kTotalSstFilesSize, family),
-         .memtable_bytes =
-             number(rocksdb::DB::Properties::kSizeAllMemTables, family),
-         .estimated_keys =
-             number(rocksdb::DB::Properties::kEstimateNumKeys, family)});
-  }
-  stats.log_bytes = LogBytes(path());
-
+  impl_->rows.AddStatistics(stats);
   const RowCache::Usage usage = impl_->row_cache.usage();
   stats.row_cache_hits = usage.hits;
   stats.row_cache_misses = usage.misses;
   stats.row_cache_bytes = usage.bytes;
   stats.row_cache_rows = usage.rows;
-  const rocksdb::Cache& block_cache = impl_->store->block_cache();
-  stats.block_cache_bytes = static_cast<int64_t>(block_cache.GetUsage());
-  stats.block_cache_capacity_bytes =
-      static_cast<int64_t>(block_cache.GetCapacity());
-  stats.latest_sequence = view->db().GetLatestSequenceNumber();
   stats.history_limit = impl_->history_limit;
   stats.format_version = impl_->format_version;
   return stats;

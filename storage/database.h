@@ -17,6 +17,7 @@
 #include "proto/storage.pb.h"
 #include "storage/change_observer.h"
 #include "storage/item_row.h"
+#include "storage/snapshot_options.h"
 #include "storage/statistics.h"
 #include "storage/write_group.h"
 
@@ -37,6 +38,7 @@ struct OpenOptions {
     kFollower,  // reads beside a live writer; its view moves by CatchUp()
   };
 
+  /// A directory, or (follower only) the file of a snapshot.
   std::string path;
   Mode mode = Mode::kWriter;
   /// Writer only. The parent directory must exist.
@@ -210,6 +212,19 @@ class Database {
   /// Follower: moves the view to what the writer has acknowledged by now, and
   /// drops cached rows if anything changed. Writer: nothing to do, Ok.
   absl::Status CatchUp();
+
+  /// Packs what serving needs into one file, which Open reads as a follower
+  /// that nobody writes for; it appears complete or not at all. Of a follower
+  /// it is what its view shows, which must not move meanwhile; a writer must
+  /// not write. Errors name options.path.
+  absl::StatusOr<SnapshotSummary> WriteSnapshot(const SnapshotOptions& options);
+  bool is_snapshot() const;
+  /// A file that a snapshot carries beside its rows; lives as long as the
+  /// database. nullopt where there is none.
+  absl::StatusOr<std::optional<std::string_view>> PackedFile(
+      std::string_view file_name) const;
+  /// Snapshot: reads and checks every byte. Others check what they read; Ok.
+  absl::Status CheckFile() const;
 
   /// Grows with every write that this view sees.
   uint64_t latest_sequence() const;

@@ -3,8 +3,10 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -13,6 +15,8 @@
 #include "storage/database.h"
 #include "storage/group_compiler.h"
 #include "storage/row_cache.h"
+#include "storage/row_source.h"
+#include "storage/snapshot_file.h"
 #include "storage/store.h"
 #include "storage/write_recovery.h"
 
@@ -21,27 +25,30 @@ namespace attune::storage {
 /// What the parts of Database (database.cc, database_read.cc, …) share.
 class Database::Impl {
  public:
-  explicit Impl(std::unique_ptr<Store> opened_store)
-      : store(std::move(opened_store)),
-        row_cache(store->options().row_cache_bytes),
-        recovery(*store) {}
+  Impl(const OpenOptions& open_options, std::unique_ptr<Store> opened)
+      : options(open_options),
+        store(std::move(opened)),
+        rows(*store),
+        row_cache(options.row_cache_bytes),
+        recovery(std::in_place, *store) {}
+  Impl(const OpenOptions& open_options, std::unique_ptr<SnapshotFile> opened)
+      : options(open_options),
+        snapshot(std::move(opened)),
+        rows(*snapshot),
+        row_cache(options.row_cache_bytes) {}
 
   /// Reads, or on creation writes, what the meta family says of the database.
   absl::Status Start();
 
+  bool is_writer() const { return store != nullptr && store->is_writer(); }
   absl::Status CheckWritable() const;
   /// Makes a written group known to counts and caches.
   void Publish(const GroupCompiler& compiler);
 
-  /// Reads one row into `value`: Ok, NotFound or an error.
-  absl::Status GetRow(Family family, std::string_view key, std::string& value);
-
-  /// Calls fn(key, value) for the keys in [begin, end), in order.
-  absl::Status Iterate(
-      Family family, std::string_view begin, std::string_view end,
-      absl::FunctionRef<absl::Status(std::string_view, std::string_view)> fn);
-
-  const std::unique_ptr<Store> store;
+  const OpenOptions options;
+  const std::unique_ptr<Store> store;            // null: a snapshot
+  const std::unique_ptr<SnapshotFile> snapshot;  // null: RocksDB
+  const RowSource& rows;                         // the one of the two
   RowCache row_cache;
   /// Calls fn of every observer.
   void Tell(absl::FunctionRef<void(ChangeObserver&)> fn);
@@ -53,7 +60,7 @@ class Database::Impl {
   std::mutex write_mutex;  // one group at a time; guards the following
   v1::StoreCounts counts;
   KnownUsers known_users;
-  WriteRecovery recovery;
+  std::optional<WriteRecovery> recovery;  // RocksDB's
 };
 
 }  // namespace attune::storage

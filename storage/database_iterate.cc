@@ -10,7 +10,6 @@
 #include "storage/database.h"
 #include "storage/database_impl.h"
 #include "storage/key_codec.h"
-#include "storage/status_translation.h"
 #include "storage/text_check.h"
 
 namespace attune::storage {
@@ -41,30 +40,10 @@ absl::Status ReadEvent(std::string_view key, std::string_view value,
 
 }  // namespace
 
-absl::Status Database::Impl::Iterate(
-    Family family, std::string_view begin, std::string_view end,
-    absl::FunctionRef<absl::Status(std::string_view, std::string_view)> fn) {
-  const rocksdb::Slice upper_bound = ToSlice(end);
-  rocksdb::ReadOptions options;
-  if (!end.empty()) options.iterate_upper_bound = &upper_bound;
-  // A scan must not push a service's rows out of the block cache.
-  options.fill_cache = false;
-  ReadLease view = store->Read();
-  const std::unique_ptr<rocksdb::Iterator> it(
-      view->db().NewIterator(options, view->handle(family)));
-  // The iterator has its own snapshot.
-  view.Release();
-  for (it->Seek(ToSlice(begin)); it->Valid(); it->Next()) {
-    ATTUNE_RETURN_IF_ERROR(fn(ToView(it->key()), ToView(it->value())));
-  }
-  return Translate(it->status(), StrCat("read ", kFamilyNames[Index(family)],
-                                        " of ", store->name()));
-}
-
 absl::Status Database::ForEachItem(
     absl::FunctionRef<absl::Status(const v1::Item&)> fn) {
   v1::Item item;
-  return impl_->Iterate(
+  return impl_->rows.Scan(
       Family::kItems, "", "",
       [&](std::string_view key, std::string_view value) {
         ATTUNE_RETURN_IF_ERROR(ParseRow(Family::kItems, key, value, item));
@@ -75,7 +54,7 @@ absl::Status Database::ForEachItem(
 absl::Status Database::ForEachUser(
     absl::FunctionRef<absl::Status(const v1::User&)> fn) {
   v1::User user;
-  return impl_->Iterate(
+  return impl_->rows.Scan(
       Family::kUsers, "", "",
       [&](std::string_view key, std::string_view value) {
         ATTUNE_RETURN_IF_ERROR(ParseRow(Family::kUsers, key, value, user));
@@ -88,12 +67,12 @@ absl::Status Database::ForEachHistory(
                                    const v1::History&)>
         fn) {
   v1::History history;
-  return impl_->Iterate(Family::kHistories, "", "",
-                        [&](std::string_view key, std::string_view value) {
-                          ATTUNE_RETURN_IF_ERROR(ParseRow(Family::kHistories,
-                                                          key, value, history));
-                          return fn(key, history);
-                        });
+  return impl_->rows.Scan(Family::kHistories, "", "",
+                          [&](std::string_view key, std::string_view value) {
+                            ATTUNE_RETURN_IF_ERROR(ParseRow(
+                                Family::kHistories, key, value, history));
+                            return fn(key, history);
+                          });
 }
 
 absl::Status Database::ForEachCounters(
@@ -101,23 +80,23 @@ absl::Status Database::ForEachCounters(
                                    const v1::Counters&)>
         fn) {
   v1::Counters counters;
-  return impl_->Iterate(Family::kCounters, "", "",
-                        [&](std::string_view key, std::string_view value) {
-                          ATTUNE_RETURN_IF_ERROR(ParseRow(
-                              Family::kCounters, key, value, counters));
-                          return fn(key, counters);
-                        });
+  return impl_->rows.Scan(Family::kCounters, "", "",
+                          [&](std::string_view key, std::string_view value) {
+                            ATTUNE_RETURN_IF_ERROR(ParseRow(
+                                Family::kCounters, key, value, counters));
+                            return fn(key, counters);
+                          });
 }
 
 absl::Status Database::ForEachEvent(
     absl::FunctionRef<absl::Status(const v1::Event&)> fn) {
   v1::Event event;
-  return impl_->Iterate(Family::kEvents, kAllEventsPrefix,
-                        PrefixEnd(kAllEventsPrefix),
-                        [&](std::string_view key, std::string_view value) {
-                          ATTUNE_RETURN_IF_ERROR(ReadEvent(key, value, event));
-                          return fn(event);
-                        });
+  return impl_->rows.Scan(
+      Family::kEvents, kAllEventsPrefix, PrefixEnd(kAllEventsPrefix),
+      [&](std::string_view key, std::string_view value) {
+        ATTUNE_RETURN_IF_ERROR(ReadEvent(key, value, event));
+        return fn(event);
+      });
 }
 
 absl::Status Database::ForEachUserEvent(
@@ -126,11 +105,12 @@ absl::Status Database::ForEachUserEvent(
   ATTUNE_RETURN_IF_ERROR(CheckId("user id", user_id));
   v1::Event event;
   const std::string prefix = EventPrefix(user_id);
-  return impl_->Iterate(Family::kEvents, prefix, PrefixEnd(prefix),
-                        [&](std::string_view key, std::string_view value) {
-                          ATTUNE_RETURN_IF_ERROR(ReadEvent(key, value, event));
-                          return fn(event);
-                        });
+  return impl_->rows.Scan(
+      Family::kEvents, prefix, PrefixEnd(prefix),
+      [&](std::string_view key, std::string_view value) {
+        ATTUNE_RETURN_IF_ERROR(ReadEvent(key, value, event));
+        return fn(event);
+      });
 }
 
 absl::Status Database::ForEachItemVector(
@@ -140,18 +120,17 @@ absl::Status Database::ForEachItemVector(
         fn) {
   ATTUNE_RETURN_IF_ERROR(CheckId("model version", model_version));
   const std::string prefix = ModelPrefix(model_version);
-  return impl_->Iterate(Family::kItemVectors, prefix, PrefixEnd(prefix),
-                        [&](std::string_view key, std::string_view value) {
-                          return fn(key.substr(prefix.size()), value);
-                        });
+  return impl_->rows.Scan(Family::kItemVectors, prefix, PrefixEnd(prefix),
+                          [&](std::string_view key, std::string_view value) {
+                            return fn(key.substr(prefix.size()), value);
+                          });
 }
 
 absl::Status Database::ForEachAudit(
     absl::FunctionRef<absl::Status(std::string_view bytes)> fn) {
-  return impl_->Iterate(Family::kAudit, "", "",
-                        [&](std::string_view /*key*/, std::string_view value) {
-                          return fn(value);
-                        });
+  return impl_->rows.Scan(Family::kAudit, "", "",
+                          [&](std::string_view /*key*/,
+                              std::string_view value) { return fn(value); });
 }
 
 }  // namespace attune::storage

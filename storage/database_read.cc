@@ -10,11 +10,9 @@
 
 #include "base/status_macros.h"
 #include "base/strings.h"
-#include "storage/batched_read.h"
 #include "storage/database.h"
 #include "storage/database_impl.h"
 #include "storage/key_codec.h"
-#include "storage/status_translation.h"
 #include "storage/text_check.h"
 
 namespace attune::storage {
@@ -32,21 +30,11 @@ bool Parse(std::string_view bytes, Message& message) {
 
 }  // namespace
 
-absl::Status Database::Impl::GetRow(Family family, std::string_view key,
-                                    std::string& value) {
-  const ReadLease view = store->Read();
-  const rocksdb::Status status = view->db().Get(
-      rocksdb::ReadOptions(), view->handle(family), ToSlice(key), &value);
-  if (status.ok()) return absl::OkStatus();
-  return Translate(status, StrCat("read ", kFamilyNames[Index(family)], " of ",
-                                  store->name()));
-}
-
 absl::StatusOr<std::optional<v1::Item>> Database::GetItem(
     std::string_view item_id) {
   ATTUNE_RETURN_IF_ERROR(CheckId("item id", item_id));
   std::string value;
-  const absl::Status status = impl_->GetRow(Family::kItems, item_id, value);
+  const absl::Status status = impl_->rows.Get(Family::kItems, item_id, value);
   if (absl::IsNotFound(status)) return std::nullopt;
   ATTUNE_RETURN_IF_ERROR(status);
   v1::Item item;
@@ -58,7 +46,7 @@ absl::StatusOr<std::optional<v1::User>> Database::GetUser(
     std::string_view user_id) {
   ATTUNE_RETURN_IF_ERROR(CheckId("user id", user_id));
   std::string value;
-  const absl::Status status = impl_->GetRow(Family::kUsers, user_id, value);
+  const absl::Status status = impl_->rows.Get(Family::kUsers, user_id, value);
   if (absl::IsNotFound(status)) return std::nullopt;
   ATTUNE_RETURN_IF_ERROR(status);
   v1::User user;
@@ -70,7 +58,8 @@ absl::StatusOr<v1::History> Database::GetHistory(std::string_view user_id) {
   ATTUNE_RETURN_IF_ERROR(CheckId("user id", user_id));
   v1::History history;
   std::string value;
-  const absl::Status status = impl_->GetRow(Family::kHistories, user_id, value);
+  const absl::Status status =
+      impl_->rows.Get(Family::kHistories, user_id, value);
   if (absl::IsNotFound(status)) return history;
   ATTUNE_RETURN_IF_ERROR(status);
   if (!Parse(value, history)) return Malformed("history of user", user_id);
@@ -80,14 +69,12 @@ absl::StatusOr<v1::History> Database::GetHistory(std::string_view user_id) {
 absl::StatusOr<std::vector<v1::Counters>> Database::GetCounters(
     std::span<const std::string_view> item_ids) {
   std::vector<v1::Counters> counters(item_ids.size());
-  const ReadLease view = impl_->store->Read();
-  ATTUNE_RETURN_IF_ERROR(
-      BatchedRead(*view, Family::kCounters, item_ids,
-                  [&](size_t i, std::string_view value) {
-                    return Parse(value, counters[i])
-                               ? absl::OkStatus()
-                               : Malformed("counters of item", item_ids[i]);
-                  }));
+  ATTUNE_RETURN_IF_ERROR(impl_->rows.MultiGet(
+      Family::kCounters, item_ids, [&](size_t i, std::string_view value) {
+        return Parse(value, counters[i])
+                   ? absl::OkStatus()
+                   : Malformed("counters of item", item_ids[i]);
+      }));
   return counters;
 }
 
@@ -128,25 +115,19 @@ absl::Status Database::MultiGetItems(
       record_places.push_back(i);
     }
   }
-  {
-    const ReadLease view = impl_->store->Read();
-    ATTUNE_RETURN_IF_ERROR(
-        BatchedRead(*view, Family::kItems, record_ids,
-                    [&](size_t i, std::string_view value) {
-                      auto item = std::make_shared<v1::Item>();
-                      if (!Parse(value, *item))
-                        return Malformed("item", record_ids[i]);
-                      read[record_places[i]]->item = std::move(item);
-                      return absl::OkStatus();
-                    }));
-    ATTUNE_RETURN_IF_ERROR(BatchedRead(
-        *view, Family::kCounters, counter_ids,
-        [&](size_t i, std::string_view value) {
-          return Parse(value, read[i]->counters)
-                     ? absl::OkStatus()
-                     : Malformed("counters of item", counter_ids[i]);
-        }));
-  }
+  ATTUNE_RETURN_IF_ERROR(impl_->rows.MultiGet(
+      Family::kItems, record_ids, [&](size_t i, std::string_view value) {
+        auto item = std::make_shared<v1::Item>();
+        if (!Parse(value, *item)) return Malformed("item", record_ids[i]);
+        read[record_places[i]]->item = std::move(item);
+        return absl::OkStatus();
+      }));
+  ATTUNE_RETURN_IF_ERROR(impl_->rows.MultiGet(
+      Family::kCounters, counter_ids, [&](size_t i, std::string_view value) {
+        return Parse(value, read[i]->counters)
+                   ? absl::OkStatus()
+                   : Malformed("counters of item", counter_ids[i]);
+      }));
   for (size_t i = 0; i < misses.size(); ++i) {
     const size_t place = misses[i].place;
     rows[place] = std::move(read[i]);
@@ -166,42 +147,39 @@ absl::Status Database::MultiGetItemVectors(
     keys.push_back(StrCat(prefix, id));
   }
   const std::vector<std::string_view> views(keys.begin(), keys.end());
-  const ReadLease view = impl_->store->Read();
-  return BatchedRead(*view, Family::kItemVectors, views,
-                     [&](size_t i, std::string_view value) {
-                       found(i, value);
-                       return absl::OkStatus();
-                     });
+  return impl_->rows.MultiGet(Family::kItemVectors, views,
+                              [&](size_t i, std::string_view value) {
+                                found(i, value);
+                                return absl::OkStatus();
+                              });
 }
 
 absl::Status Database::MultiGetRecords(
     std::span<const std::string_view> item_ids,
     absl::FunctionRef<void(size_t, v1::Item)> found) {
-  const ReadLease view = impl_->store->Read();
-  return BatchedRead(*view, Family::kItems, item_ids,
-                     [&](size_t i, std::string_view value) {
-                       v1::Item item;
-                       if (!Parse(value, item)) {
-                         return Malformed("item", item_ids[i]);
-                       }
-                       found(i, std::move(item));
-                       return absl::OkStatus();
-                     });
+  return impl_->rows.MultiGet(Family::kItems, item_ids,
+                              [&](size_t i, std::string_view value) {
+                                v1::Item item;
+                                if (!Parse(value, item)) {
+                                  return Malformed("item", item_ids[i]);
+                                }
+                                found(i, std::move(item));
+                                return absl::OkStatus();
+                              });
 }
 
 absl::Status Database::MultiGetCounters(
     std::span<const std::string_view> item_ids,
     absl::FunctionRef<void(size_t, const v1::Counters&)> found) {
   v1::Counters counters;
-  const ReadLease view = impl_->store->Read();
-  return BatchedRead(*view, Family::kCounters, item_ids,
-                     [&](size_t i, std::string_view value) {
-                       if (!Parse(value, counters)) {
-                         return Malformed("counters of item", item_ids[i]);
-                       }
-                       found(i, counters);
-                       return absl::OkStatus();
-                     });
+  return impl_->rows.MultiGet(
+      Family::kCounters, item_ids, [&](size_t i, std::string_view value) {
+        if (!Parse(value, counters)) {
+          return Malformed("counters of item", item_ids[i]);
+        }
+        found(i, counters);
+        return absl::OkStatus();
+      });
 }
 
 absl::StatusOr<std::optional<std::string>> Database::GetState(
@@ -210,7 +188,7 @@ absl::StatusOr<std::optional<std::string>> Database::GetState(
   ATTUNE_RETURN_IF_ERROR(CheckId("user id", user_id));
   std::string value;
   const absl::Status status =
-      impl_->GetRow(Family::kStates, ModelKey(model_version, user_id), value);
+      impl_->rows.Get(Family::kStates, ModelKey(model_version, user_id), value);
   if (absl::IsNotFound(status)) return std::nullopt;
   ATTUNE_RETURN_IF_ERROR(status);
   return value;
@@ -220,7 +198,8 @@ absl::StatusOr<std::optional<std::string>> Database::GetMeta(
     std::string_view key) {
   ATTUNE_RETURN_IF_ERROR(CheckId("meta key", key));
   std::string value;
-  const absl::Status status = impl_->GetRow(Family::kMeta, MetaKey(key), value);
+  const absl::Status status =
+      impl_->rows.Get(Family::kMeta, MetaKey(key), value);
   if (absl::IsNotFound(status)) return std::nullopt;
   ATTUNE_RETURN_IF_ERROR(status);
   return value;
@@ -231,7 +210,7 @@ absl::StatusOr<std::optional<v1::JournalEntry>> Database::ReadJournal(
   ATTUNE_RETURN_IF_ERROR(CheckJournalKey(kind, content_hash));
   std::string value;
   const absl::Status status =
-      impl_->GetRow(Family::kMeta, JournalKey(kind, content_hash), value);
+      impl_->rows.Get(Family::kMeta, JournalKey(kind, content_hash), value);
   if (absl::IsNotFound(status)) return std::nullopt;
   ATTUNE_RETURN_IF_ERROR(status);
   v1::JournalEntry entry;
@@ -250,12 +229,11 @@ absl::StatusOr<std::vector<bool>> Database::SeenEventIds(
     places.push_back(i);
   }
   const std::vector<std::string_view> views(keys.begin(), keys.end());
-  const ReadLease view = impl_->store->Read();
-  ATTUNE_RETURN_IF_ERROR(BatchedRead(*view, Family::kEvents, views,
-                                     [&](size_t i, std::string_view /*value*/) {
-                                       seen[places[i]] = true;
-                                       return absl::OkStatus();
-                                     }));
+  ATTUNE_RETURN_IF_ERROR(impl_->rows.MultiGet(
+      Family::kEvents, views, [&](size_t i, std::string_view /*value*/) {
+        seen[places[i]] = true;
+        return absl::OkStatus();
+      }));
   return seen;
 }
 

@@ -57,9 +57,11 @@ class BatchSink : public RowSink {
 }  // namespace
 
 absl::Status Database::Impl::CheckWritable() const {
-  if (store->is_writer()) return absl::OkStatus();
+  if (is_writer()) return absl::OkStatus();
   return absl::FailedPreconditionError(
-      StrCat(store->name(), " is open as a follower, which cannot write"));
+      StrCat(rows.name(), snapshot != nullptr
+                              ? " can only be read"
+                              : " is open as a follower, which cannot write"));
 }
 
 void Database::Impl::Publish(const GroupCompiler& compiler) {
@@ -100,7 +102,7 @@ absl::Status Database::Write(WriteGroup&& group, const WriteOptions& options,
   ATTUNE_RETURN_IF_ERROR(Translate(sink.status(), what));
   rocksdb::WriteOptions write_options;
   write_options.sync = options.sync;
-  ATTUNE_RETURN_IF_ERROR(impl_->recovery.Try(*view, group.size_bytes(), [&] {
+  ATTUNE_RETURN_IF_ERROR(impl_->recovery->Try(*view, group.size_bytes(), [&] {
     return Translate(view->db().Write(write_options, &sink.batch()), what);
   }));
   impl_->Publish(compiler);
@@ -123,7 +125,7 @@ absl::Status Database::BulkWrite(WriteGroup&& group, WriteSummary* summary) {
                            impl_->known_users, rows);
     ATTUNE_RETURN_IF_ERROR(compiler.Compile(group.rep().operations));
     if (!rows.has_ranges()) {
-      ATTUNE_RETURN_IF_ERROR(impl_->recovery.Try(
+      ATTUNE_RETURN_IF_ERROR(impl_->recovery->Try(
           *view, group.size_bytes(),
           [&] { return IngestRows(*impl_->store, *view, rows); }));
       impl_->Publish(compiler);

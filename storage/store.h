@@ -14,18 +14,33 @@
 #include "storage/database.h"
 #include "storage/owner_claim.h"
 #include "storage/owner_file.h"
+#include "storage/row_source.h"
 #include "storage/view.h"
 
 namespace attune::storage {
 
 /// Opens and closes RocksDB for a Database, as writer or follower, and owns
 /// what the instance needs: threads, block cache, log. Thread-safe.
-class Store {
+class Store final : public RowSource {
  public:
   static absl::StatusOr<std::unique_ptr<Store>> Open(
       const OpenOptions& options);
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
+
+  // RowSource; in store_rows.cc.
+  absl::Status Get(Family family, std::string_view key,
+                   std::string& value) const override;
+  absl::Status MultiGet(
+      Family family, std::span<const std::string_view> keys,
+      absl::FunctionRef<absl::Status(size_t, std::string_view)> found)
+      const override;
+  absl::Status Scan(
+      Family family, std::string_view begin, std::string_view end,
+      absl::FunctionRef<absl::Status(std::string_view, std::string_view)> fn)
+      const override;
+  uint64_t latest_sequence() const override;
+  void AddStatistics(Statistics& statistics) const override;
 
   /// The view to read (and, for a writer, to write), for the length of a call.
   ReadLease Read() const;
@@ -35,10 +50,8 @@ class Store {
 
   bool is_writer() const { return options_.mode == OpenOptions::Mode::kWriter; }
   const OpenOptions& options() const { return options_; }
-  /// `database "<path>"`, for messages.
-  const std::string& name() const { return name_; }
+  const std::string& name() const override { return name_; }
   BackgroundEnv& env() const { return *env_; }
-  const rocksdb::Cache& block_cache() const { return *block_cache_; }
   /// Options of a family, for files that are made to be ingested into it.
   rocksdb::Options TableFileOptions(Family family) const;
 
