@@ -13,12 +13,10 @@
 #include "engine/io/excerpt.h"
 #include "engine/io/file_descriptor.h"
 #include "engine/io/model_directory.h"
+#include "engine/stored_model.h"
 
 namespace attune {
 namespace {
-
-constexpr std::string_view kCurrentKey = "model.current";
-constexpr std::string_view kPreviousKey = "model.previous";
 
 // Copies a verified model to the database's own place for it. A copy that is
 // there already stays if it is sound, and is replaced if it is damaged.
@@ -54,12 +52,35 @@ ModelRegistry::ModelRegistry(storage::Database& database, Options options)
     : database_(database), options_(std::move(options)), filler_(database) {}
 
 std::string ModelRegistry::DirectoryOf(std::string_view version) const {
-  return StrCat(database_.path(), "/models/", version);
+  return StoredModelDirectory(database_.path(), version);
 }
 
 absl::StatusOr<std::shared_ptr<ServedModel>> ModelRegistry::Load(
     const std::string& directory) {
   ATTUNE_ASSIGN_OR_RETURN(auto model, Model::Load(directory, options_.model));
+  return Serve(std::move(model));
+}
+
+absl::StatusOr<std::shared_ptr<ServedModel>> ModelRegistry::LoadPacked(
+    const std::string& version) {
+  const std::string where = DirectoryOf(version);
+  ATTUNE_ASSIGN_OR_RETURN(
+      auto model,
+      Model::LoadPacked(
+          where, version,
+          [&](std::string_view name) -> absl::StatusOr<std::string_view> {
+            ATTUNE_ASSIGN_OR_RETURN(const auto bytes,
+                                    database_.PackedFile(name));
+            if (bytes.has_value()) return *bytes;
+            return absl::DataLossError(
+                StrCat(where, "/", name, ": is not in the snapshot"));
+          },
+          options_.model));
+  return Serve(std::move(model));
+}
+
+absl::StatusOr<std::shared_ptr<ServedModel>> ModelRegistry::Serve(
+    std::shared_ptr<const Model> model) {
   CatalogueIndex::Memory memory;
   memory.admit = [this](size_t bytes) {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -108,7 +129,7 @@ void ModelRegistry::Resize() {
 
 absl::Status ModelRegistry::LoadCurrent() {
   ATTUNE_ASSIGN_OR_RETURN(std::optional<std::string> current,
-                          database_.GetMeta(kCurrentKey));
+                          database_.GetMeta(kCurrentModelKey));
   if (!current.has_value()) return absl::OkStatus();
   {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -116,11 +137,13 @@ absl::Status ModelRegistry::LoadCurrent() {
       return absl::OkStatus();
     }
   }
-  return Adopt(DirectoryOf(*current));
+  ATTUNE_ASSIGN_OR_RETURN(auto served, database_.is_snapshot()
+                                           ? LoadPacked(*current)
+                                           : Load(DirectoryOf(*current)));
+  return Adopt(std::move(served));
 }
 
-absl::Status ModelRegistry::Adopt(const std::string& directory) {
-  ATTUNE_ASSIGN_OR_RETURN(auto served, Load(directory));
+absl::Status ModelRegistry::Adopt(std::shared_ptr<ServedModel> served) {
   const std::shared_ptr<ServedModel> before = current();
   {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -136,7 +159,8 @@ absl::Status ModelRegistry::Adopt(const std::string& directory) {
 }
 
 absl::Status ModelRegistry::ServeDirectory(const std::string& directory) {
-  return Adopt(directory);
+  ATTUNE_ASSIGN_OR_RETURN(auto served, Load(directory));
+  return Adopt(std::move(served));
 }
 
 std::shared_ptr<ServedModel> ModelRegistry::current() const {
@@ -308,9 +332,9 @@ absl::Status ModelRegistry::MakeCurrent(std::shared_ptr<ServedModel> served) {
       before != nullptr && before->version() != served->version();
   storage::WriteGroup group;
   if (changed) {
-    ATTUNE_RETURN_IF_ERROR(group.PutMeta(kPreviousKey, before->version()));
+    ATTUNE_RETURN_IF_ERROR(group.PutMeta(kPreviousModelKey, before->version()));
   }
-  ATTUNE_RETURN_IF_ERROR(group.PutMeta(kCurrentKey, served->version()));
+  ATTUNE_RETURN_IF_ERROR(group.PutMeta(kCurrentModelKey, served->version()));
   // Not under mutex_: requests would wait for the disk.
   ATTUNE_RETURN_IF_ERROR(
       database_.Write(std::move(group), storage::WriteOptions{true}));
@@ -339,7 +363,7 @@ absl::Status ModelRegistry::Rollback() {
   }
   if (back == nullptr) {
     ATTUNE_ASSIGN_OR_RETURN(std::optional<std::string> version,
-                            database_.GetMeta(kPreviousKey));
+                            database_.GetMeta(kPreviousModelKey));
     if (!version.has_value()) {
       return absl::FailedPreconditionError(
           "there is no earlier model to go back to");

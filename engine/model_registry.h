@@ -91,8 +91,13 @@ class ModelRegistry {
  private:
   absl::StatusOr<std::shared_ptr<ServedModel>> Load(
       const std::string& directory);
-  /// The model of a directory becomes the current one in memory.
-  absl::Status Adopt(const std::string& directory);
+  /// A snapshot's model, from its own file.
+  absl::StatusOr<std::shared_ptr<ServedModel>> LoadPacked(
+      const std::string& version);
+  absl::StatusOr<std::shared_ptr<ServedModel>> Serve(
+      std::shared_ptr<const Model> model);
+  /// Becomes the current one in memory.
+  absl::Status Adopt(std::shared_ptr<ServedModel> served);
   /// Where requests use the index of the model before, the next one's is built
   /// before they are switched over.
   absl::Status PrepareCatalogue(const std::shared_ptr<ServedModel>& served,

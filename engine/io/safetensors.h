@@ -36,6 +36,10 @@ class SafetensorsFile {
   /// DataLoss, naming the path, for anything that is not a safetensors file.
   static absl::StatusOr<std::unique_ptr<SafetensorsFile>> Open(
       const std::string& path);
+  /// The same of bytes in memory, which must outlive the object; `name` is for
+  /// messages.
+  static absl::StatusOr<std::unique_ptr<SafetensorsFile>> OpenBytes(
+      const std::string& name, std::string_view bytes);
 
   /// In the order of their bytes.
   const std::vector<TensorEntry>& tensors() const { return tensors_; }
@@ -52,14 +56,17 @@ class SafetensorsFile {
                     std::span<float> out) const;
 
  private:
-  SafetensorsFile(std::string path, FileDescriptor file)
-      : path_(std::move(path)), file_(std::move(file)) {}
+  SafetensorsFile(std::string path, FileDescriptor file, std::string_view bytes)
+      : path_(std::move(path)), file_(std::move(file)), bytes_(bytes) {}
+  /// Of a file or bytes of that size.
+  absl::Status ReadHeader(int64_t size);
   absl::Status ParseHeader(const std::string& header, int64_t data_begin,
                            int64_t file_size);
   absl::Status ReadBytes(int64_t offset, std::span<char> out) const;
 
   std::string path_;
-  FileDescriptor file_;
+  FileDescriptor file_;     // closed: the bytes
+  std::string_view bytes_;  // in memory
   std::vector<TensorEntry> tensors_;
   std::map<std::string, size_t, std::less<>> by_name_;
   std::map<std::string, std::string> metadata_;

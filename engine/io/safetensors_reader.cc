@@ -120,26 +120,37 @@ absl::StatusOr<std::unique_ptr<SafetensorsFile>> SafetensorsFile::Open(
                           FileDescriptor::OpenForReading(path));
   ATTUNE_ASSIGN_OR_RETURN(const int64_t size, descriptor.SizeBytes(path));
   std::unique_ptr<SafetensorsFile> file(
-      new SafetensorsFile(path, std::move(descriptor)));
+      new SafetensorsFile(path, std::move(descriptor), {}));
+  ATTUNE_RETURN_IF_ERROR(file->ReadHeader(size));
+  return file;
+}
+
+absl::StatusOr<std::unique_ptr<SafetensorsFile>> SafetensorsFile::OpenBytes(
+    const std::string& name, std::string_view bytes) {
+  std::unique_ptr<SafetensorsFile> file(
+      new SafetensorsFile(name, FileDescriptor(), bytes));
+  ATTUNE_RETURN_IF_ERROR(file->ReadHeader(static_cast<int64_t>(bytes.size())));
+  return file;
+}
+
+absl::Status SafetensorsFile::ReadHeader(int64_t size) {
   uint64_t header_bytes = 0;
   if (size < 8) {
-    return absl::DataLossError(
-        StrCat(path, ": is no safetensors file: it has only ", size, " bytes"));
+    return absl::DataLossError(StrCat(
+        path_, ": is no safetensors file: it has only ", size, " bytes"));
   }
   char length[8];
-  ATTUNE_RETURN_IF_ERROR(file->ReadBytes(0, length));
+  ATTUNE_RETURN_IF_ERROR(ReadBytes(0, length));
   std::memcpy(&header_bytes, length, sizeof(length));
   if (header_bytes > kMaxHeaderBytes ||
       header_bytes > static_cast<uint64_t>(size - 8)) {
     return absl::DataLossError(
-        StrCat(path, ": is no safetensors file or is truncated: a header of ",
+        StrCat(path_, ": is no safetensors file or is truncated: a header of ",
                header_bytes, " bytes in a file of ", size));
   }
   std::string header(header_bytes, '\0');
-  ATTUNE_RETURN_IF_ERROR(file->ReadBytes(8, header));
-  ATTUNE_RETURN_IF_ERROR(
-      file->ParseHeader(header, 8 + static_cast<int64_t>(header_bytes), size));
-  return file;
+  ATTUNE_RETURN_IF_ERROR(ReadBytes(8, header));
+  return ParseHeader(header, 8 + static_cast<int64_t>(header_bytes), size);
 }
 
 absl::Status SafetensorsFile::ParseHeader(const std::string& header,
@@ -200,6 +211,11 @@ absl::Status SafetensorsFile::ParseHeader(const std::string& header,
 
 absl::Status SafetensorsFile::ReadBytes(int64_t offset,
                                         std::span<char> out) const {
+  // The header was checked: what it names lies within the bytes.
+  if (!file_.is_open()) {
+    bytes_.copy(out.data(), out.size(), static_cast<size_t>(offset));
+    return absl::OkStatus();
+  }
   while (!out.empty()) {
     const ssize_t count = ::pread(file_.get(), out.data(), out.size(), offset);
     if (count < 0 && errno == EINTR) continue;

@@ -103,6 +103,33 @@ absl::Status CheckVocabulary(const ModelConfig& config, size_t item_ids,
   return absl::OkStatus();
 }
 
+/// What a model's files say; `read` gives the text of one. `base` is for
+/// messages.
+absl::StatusOr<Model::Parts> ReadParts(
+    const std::string& base, const SafetensorsFile& weights,
+    absl::FunctionRef<absl::StatusOr<std::string>(std::string_view)> read) {
+  Model::Parts parts;
+  ATTUNE_ASSIGN_OR_RETURN(const std::string config, read(kConfigFile));
+  ATTUNE_ASSIGN_OR_RETURN(parts.config,
+                          ModelConfig::FromJson(config, base + kConfigFile));
+  ATTUNE_ASSIGN_OR_RETURN(parts.schema_json, read(kSchemaFile));
+  ATTUNE_ASSIGN_OR_RETURN(parts.pipeline_json, read(kPipelineFile));
+  ATTUNE_ASSIGN_OR_RETURN(const std::string items, read(kItemsFile));
+  parts.item_ids = SplitLines(items);
+  ATTUNE_ASSIGN_OR_RETURN(parts.neighbours, read(kNeighboursFile));
+  ATTUNE_ASSIGN_OR_RETURN(parts.golden, read(kGoldenFile));
+  ATTUNE_ASSIGN_OR_RETURN(parts.report_json, read(kReportFile));
+  const Network network(parts.config);
+  parts.values.assign(static_cast<size_t>(network.layout().size()), 0.0f);
+  for (const Parameter& parameter : network.layout().list()) {
+    const int64_t shape[] = {parameter.rows, parameter.cols};
+    ATTUNE_RETURN_IF_ERROR(weights.Read(
+        parameter.name, shape,
+        std::span(parts.values).subspan(parameter.offset, parameter.size())));
+  }
+  return parts;
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> Model::Save(const Parts& parts,
@@ -147,36 +174,31 @@ absl::StatusOr<std::shared_ptr<const Model>> Model::Load(
   ATTUNE_ASSIGN_OR_RETURN(ModelManifest manifest,
                           VerifyModelDirectory(directory));
   const std::string base = directory + "/";
-  Parts parts;
-  ATTUNE_ASSIGN_OR_RETURN(std::string config,
-                          ReadTextFile(base + kConfigFile, kMaxTextBytes));
-  ATTUNE_ASSIGN_OR_RETURN(parts.config,
-                          ModelConfig::FromJson(config, base + kConfigFile));
-  ATTUNE_ASSIGN_OR_RETURN(parts.schema_json,
-                          ReadTextFile(base + kSchemaFile, kMaxTextBytes));
-  ATTUNE_ASSIGN_OR_RETURN(parts.pipeline_json,
-                          ReadTextFile(base + kPipelineFile, kMaxTextBytes));
-  ATTUNE_ASSIGN_OR_RETURN(std::string items,
-                          ReadTextFile(base + kItemsFile, kMaxTextBytes));
-  parts.item_ids = SplitLines(items);
-  ATTUNE_ASSIGN_OR_RETURN(parts.neighbours,
-                          ReadTextFile(base + kNeighboursFile, kMaxTextBytes));
-  ATTUNE_ASSIGN_OR_RETURN(parts.golden,
-                          ReadTextFile(base + kGoldenFile, kMaxTextBytes));
-  ATTUNE_ASSIGN_OR_RETURN(parts.report_json,
-                          ReadTextFile(base + kReportFile, kMaxTextBytes));
-
   ATTUNE_ASSIGN_OR_RETURN(auto weights,
                           SafetensorsFile::Open(base + kWeightsFile));
-  const Network network(parts.config);
-  parts.values.assign(static_cast<size_t>(network.layout().size()), 0.0f);
-  for (const Parameter& parameter : network.layout().list()) {
-    const int64_t shape[] = {parameter.rows, parameter.cols};
-    ATTUNE_RETURN_IF_ERROR(weights->Read(
-        parameter.name, shape,
-        std::span(parts.values).subspan(parameter.offset, parameter.size())));
-  }
+  ATTUNE_ASSIGN_OR_RETURN(
+      Parts parts, ReadParts(base, *weights, [&](std::string_view name) {
+        return ReadTextFile(StrCat(base, name), kMaxTextBytes);
+      }));
   return Create(std::move(parts), manifest.version, options);
+}
+
+absl::StatusOr<std::shared_ptr<const Model>> Model::LoadPacked(
+    const std::string& where, std::string version, FindFile find,
+    const Options& options) {
+  const std::string base = where + "/";
+  ATTUNE_ASSIGN_OR_RETURN(const std::string_view bytes, find(kWeightsFile));
+  ATTUNE_ASSIGN_OR_RETURN(
+      auto weights, SafetensorsFile::OpenBytes(base + kWeightsFile, bytes));
+  ATTUNE_ASSIGN_OR_RETURN(
+      Parts parts,
+      ReadParts(base, *weights,
+                [&](std::string_view name) -> absl::StatusOr<std::string> {
+                  ATTUNE_ASSIGN_OR_RETURN(const std::string_view text,
+                                          find(name));
+                  return std::string(text);
+                }));
+  return Create(std::move(parts), std::move(version), options);
 }
 
 absl::StatusOr<std::shared_ptr<const Model>> Model::Create(

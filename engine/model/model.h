@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "engine/model/config.h"
 #include "engine/model/item_row.h"
@@ -50,6 +51,14 @@ class Model {
   /// requests are checked by the ranker, which knows how to answer them.
   static absl::StatusOr<std::shared_ptr<const Model>> Load(
       const std::string& directory, const Options& options);
+  /// The same of files that were verified before and lie in memory, as in a
+  /// snapshot. `find` gives the bytes of a file, for the length of the call;
+  /// `where` is for messages.
+  using FindFile = absl::FunctionRef<absl::StatusOr<std::string_view>(
+      std::string_view name)>;
+  static absl::StatusOr<std::shared_ptr<const Model>> LoadPacked(
+      const std::string& where, std::string version, FindFile find,
+      const Options& options);
   static absl::StatusOr<std::shared_ptr<const Model>> Create(
       Parts parts, std::string version, const Options& options);
 

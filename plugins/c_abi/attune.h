@@ -140,7 +140,7 @@ typedef struct attune_open_options {
 } attune_open_options;
 
 /* Opens a database. `json` is an object; unknown or repeated keys are errors:
- *   "database"         directory (required)
+ *   "database"         directory, or (follower) a snapshot's file (required)
  *   "mode"             "owner" (default: the one process that writes) or
  *                      "follower" (reads beside the owner)
  *   "model"            directory of a model to serve instead of the database's

@@ -29,6 +29,7 @@ int Run(int argc, char** argv) {
   attune::RegisterBatchCommand(app, set_exit_code);
   attune::RegisterShowCommand(app, set_exit_code);
   attune::RegisterBenchCommand(app, set_exit_code);
+  attune::RegisterSnapshotCommand(app, set_exit_code);
   attune::RegisterSimulateCommand(app, set_exit_code);
   if (!attune::CheckCommandName(app, argc, argv)) return attune::kExitUsage;
   try {

@@ -16,6 +16,7 @@
 #include "base/strings.h"
 #include "engine/engine.h"
 #include "engine/model/model.h"
+#include "engine/stored_model.h"
 #include "storage/database.h"
 #include "tools/attune/commands.h"
 #include "tools/attune/console.h"
@@ -66,7 +67,7 @@ absl::StatusOr<std::string> CurrentVersion(const std::string& database_path) {
   ATTUNE_ASSIGN_OR_RETURN(const std::unique_ptr<storage::Database> database,
                           OpenDatabaseFollower(database_path));
   ATTUNE_ASSIGN_OR_RETURN(const std::optional<std::string> version,
-                          database->GetMeta("model.current"));
+                          database->GetMeta(kCurrentModelKey));
   return version.value_or("");
 }
 

@@ -14,6 +14,7 @@
 #include "base/strings.h"
 #include "engine/ingest/database_schema.h"
 #include "engine/rank/text_table.h"
+#include "engine/stored_model.h"
 #include "storage/database.h"
 #include "tools/attune/commands.h"
 #include "tools/attune/console.h"
@@ -34,6 +35,7 @@ struct Arguments {
   std::string user;
   std::string item;
   int events = 20;
+  bool check = false;
   bool json = false;
 };
 
@@ -46,7 +48,7 @@ absl::Status ShowDatabase(Database& database, const Arguments& arguments) {
   ATTUNE_ASSIGN_OR_RETURN(const storage::Statistics stats, database.Stats());
   ATTUNE_ASSIGN_OR_RETURN(const features::Schema schema, LoadSchema(database));
   ATTUNE_ASSIGN_OR_RETURN(const std::optional<std::string> model,
-                          database.GetMeta("model.current"));
+                          database.GetMeta(kCurrentModelKey));
   if (arguments.json) {
     Json families = Json::array();
     for (const auto& family : stats.column_families) {
@@ -69,16 +71,16 @@ absl::Status ShowDatabase(Database& database, const Arguments& arguments) {
     return absl::OkStatus();
   }
   Print(fmt::format(
-      "database   {} (format {})\n"
+      "{}   {} (format {})\n"
       "items      {}\n"
       "users      {} with a record, {} with a history (the newest {} events "
       "are kept)\n"
       "events     {}\n"
       "model      {}\n",
-      database.path(), stats.format_version, WithCommas(stats.items),
-      WithCommas(stats.users), WithCommas(stats.histories),
-      WithCommas(stats.history_limit), WithCommas(stats.events),
-      model.value_or("none published")));
+      database.is_snapshot() ? "snapshot" : "database", database.path(),
+      stats.format_version, WithCommas(stats.items), WithCommas(stats.users),
+      WithCommas(stats.histories), WithCommas(stats.history_limit),
+      WithCommas(stats.events), model.value_or("none published")));
   if (!schema.columns().empty()) {
     TextTable table({{"column"}, {"of"}, {"type"}, {"transform"}, {""}});
     for (const features::Column& column : schema.columns()) {
@@ -232,6 +234,10 @@ int RunShow(const Arguments& arguments) {
   absl::StatusOr<std::unique_ptr<Database>> database =
       OpenDatabaseFollower(arguments.database);
   if (!database.ok()) return Fail(kCommand, database.status());
+  if (arguments.check) {
+    const absl::Status checked = (*database)->CheckFile();
+    if (!checked.ok()) return Fail(kCommand, checked);
+  }
   const absl::Status shown =
       !arguments.user.empty()   ? ShowUser(**database, arguments)
       : !arguments.item.empty() ? ShowItem(**database, arguments)
@@ -256,6 +262,8 @@ void RegisterShowCommand(CLI::App& app, SetExitCode set_exit_code) {
                    "Newest events of the user's history to show")
       ->capture_default_str()
       ->check(WholeNumber(0, 1'000'000));
+  command->add_flag("--check", arguments->check,
+                    "Read and check every byte first (snapshots)");
   command->add_flag("--json", arguments->json, "Print JSON");
   command->callback([arguments, set_exit_code = std::move(set_exit_code)] {
     set_exit_code(RunShow(*arguments));

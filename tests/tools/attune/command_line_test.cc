@@ -16,9 +16,9 @@ using ::testing::StartsWith;
 
 class CommandLineTest : public ProgramTest {};
 
-constexpr const char* kCommands[] = {"ingest",  "train", "evaluate",
-                                     "publish", "rank",  "batch",
-                                     "show",    "bench", "simulate"};
+constexpr const char* kCommands[] = {
+    "ingest", "train", "evaluate", "publish",  "rank",
+    "batch",  "show",  "bench",    "snapshot", "simulate"};
 
 TEST_F(CommandLineTest, HelpIsEverywhereAndGoesToStdout) {
   ProgramResult result = Run({"--help"});
@@ -65,6 +65,7 @@ TEST_F(CommandLineTest, WrongUseIsExitCode2AndSilentOnStdout) {
       {"bench", "--db", Path("db"), "--rate", "9", "--cold-share", "1.1"},
       {"bench", "--db", Path("db"), "--rate", "9", "--arrivals", "late"},
       {"batch", "--db", Path("db"), "--out", "o.jsonl", "--threads", "1e3"},
+      {"snapshot", "--db", Path("db")},
       {"simulate", "--out", Path("db")},
       {"simulate", "--out", Path("db"), "--items", "9", "--users", "-1"},
       {"show", "--db", Path("db"), "--db", Path("db")},
@@ -86,12 +87,12 @@ TEST_F(CommandLineTest, UsageErrorsAreOneSentenceAndSayWhatIsMeant) {
   const std::pair<std::vector<std::string>, std::string> kTable[] = {
       {{"bogus"},
        "attune: there is no command \"bogus\"\nThe commands are ingest, train, "
-       "evaluate, publish, rank, batch, show, bench, simulate.\nSee attune "
-       "--help\n"},
+       "evaluate, publish, rank, batch, show, bench, snapshot, simulate.\nSee "
+       "attune --help\n"},
       {{"rnak", "--db", db},
        "attune: there is no command \"rnak\"; did you mean \"rank\"?\nThe "
        "commands are ingest, train, evaluate, publish, rank, batch, show, "
-       "bench, simulate.\nSee attune --help\n"},
+       "bench, snapshot, simulate.\nSee attune --help\n"},
       {{"rank", "--db", db, "--usr", "u"},
        "attune rank: there is no option --usr; did you mean \"--user\"?\nSee "
        "attune rank --help\n"},

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/io/line_source.h"
+#include "engine/io/text_file.h"
 #include "program_test_base.h"
 #include "storage/database.h"
 
@@ -261,6 +262,20 @@ TEST_F(TrainProcessTest, FromLogsToListsTheSameByEveryWay) {
     }
   }
   EXPECT_EQ(users, 150);
+
+  // The same from one file.
+  const std::string snapshot = Path("shop.snapshot");
+  const Json packed = Json::parse(Must(
+      {"snapshot", "--db", db(), "--out", snapshot, "--histories", "--json"}));
+  EXPECT_EQ(packed["model"], version);
+  EXPECT_EQ(packed["vectors"], packed["items"]);
+  EXPECT_THAT(Must({"show", "--db", snapshot, "--check"}),
+              ::testing::StartsWith("snapshot "));
+  batch[2] = snapshot;
+  batch[4] = Path("again.jsonl");
+  Must(batch);
+  EXPECT_EQ(ReadTextFile(Path("again.jsonl")).value(),
+            ReadTextFile(Path("out.jsonl")).value());
 
   // A list of everything holds what the user has had; only then it is said.
   for (const bool excluded : {false, true}) {
