@@ -10,6 +10,9 @@
         for item in ranking:
             print(item.rank, item.item_id, item.score)
 
+`attune.spark` and `attune.ray` (import them) rank many users on many machines,
+from a file that `attune.snapshot` makes.
+
 Every call that works gives up the GIL; a Database is for all threads. What a
 call refuses is an attune.Error with the engine's own message.
 """
@@ -22,6 +25,7 @@ from attune._errors import (AlreadyExists, Cancelled, Closed, DataLoss,
                             Unimplemented)
 from attune._heat_map import HeatMap
 from attune._ranking import RankedItem, Ranking, Rankings, Reason
+from attune._snapshot import Snapshot, check_snapshot, snapshot
 from attune._training import Evaluation, Trained, evaluate, ingest, train
 
 __all__ = [
@@ -29,6 +33,7 @@ __all__ = [
     "DeadlineExceeded", "Error", "Evaluation", "FailedPrecondition", "Forked",
     "HeatMap", "Internal", "InvalidArgument", "NotFound", "OutOfRange",
     "PermissionDenied", "RankedItem", "Ranking", "Rankings", "Reason",
-    "ResourceExhausted", "Trained", "Unavailable", "Unimplemented",
-    "__version__", "evaluate", "ingest", "open", "train",
+    "ResourceExhausted", "Snapshot", "Trained", "Unavailable", "Unimplemented",
+    "__version__", "check_snapshot", "evaluate", "ingest", "open", "snapshot",
+    "train",
 ]

@@ -25,7 +25,7 @@ def open(path: str | os.PathLike[str], mode: str = "follower", *,
     """Opens a database, which `attune.ingest` or the program `attune` makes.
 
     Args:
-        path: its directory.
+        path: its directory, or a file that `attune.snapshot` made (follower).
         mode: "follower" reads beside its owner; "owner" is the one process that
             writes and publishes.
         create: makes the database where there is none (owner).

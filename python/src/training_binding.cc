@@ -12,8 +12,10 @@
 
 #include "base/parallel.h"
 #include "base/status_macros.h"
+#include "base/strings.h"
 #include "engine/ingest/ingest.h"
 #include "engine/model/model.h"
+#include "engine/snapshot.h"
 #include "engine/train/evaluate_model.h"
 #include "engine/train/train_model.h"
 #include "python/src/errors.h"
@@ -229,9 +231,50 @@ nb::list Ingest(const std::string& database_path,
   return files;
 }
 
+nb::dict MakeSnapshotFile(const std::string& database_path,
+                          const std::string& output_path, bool histories) {
+  MakeSnapshotOptions options;
+  options.database_path = database_path;
+  options.output_path = output_path;
+  options.histories = histories;
+  PatientCall call;
+  options.cancelled = call.cancelled();
+  absl::StatusOr<MadeSnapshot> made = absl::UnknownError("not run");
+  call.Run([&] { made = MakeSnapshot(options); });
+  RaiseIfError(made.status());
+  nb::dict dict;
+  dict["model"] = made->model_version;
+  dict["items"] = made->rows.items;
+  dict["vectors"] = made->rows.vectors;
+  dict["users"] = made->rows.users;
+  dict["histories"] = made->rows.histories;
+  dict["events"] = made->rows.events;
+  dict["size_bytes"] = made->rows.size_bytes;
+  return dict;
+}
+
+void CheckSnapshotFile(const std::string& path) {
+  PatientCall call;
+  absl::Status status;
+  call.Run([&] {
+    status = [&]() -> absl::Status {
+      ATTUNE_ASSIGN_OR_RETURN(const auto database, OpenFollower(path));
+      if (!database->is_snapshot()) {
+        return absl::InvalidArgumentError(
+            StrCat("\"", path, "\" is a database, not a snapshot"));
+      }
+      return database->CheckFile();
+    }();
+  });
+  RaiseIfError(status);
+}
+
 }  // namespace
 
 void BindTraining(nb::module_& module) {
+  module.def("snapshot", &MakeSnapshotFile, nb::arg("database"),
+             nb::arg("output"), nb::arg("histories"));
+  module.def("check_snapshot", &CheckSnapshotFile, nb::arg("path"));
   module.def("train", &Train, nb::arg("database"), nb::arg("output"),
              nb::arg("config"), nb::arg("protocol"), nb::arg("test_days"),
              nb::arg("epochs").none(), nb::arg("threads").none(),
