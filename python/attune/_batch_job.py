@@ -55,8 +55,9 @@ class Job:
         if candidates is not None:
             request["candidates"] = list(texts_of(candidates))
         with open_database(path, **opening) as db:
-            # Refuses wrong arguments here rather than in a worker's log.
-            probe = db.rank("", **{**request, "candidates": [], "history": []})
+            # Refuses wrong arguments here rather than in a worker's log. Any
+            # candidate will do; without one the catalogue would be searched.
+            probe = db.rank("", **{**request, "candidates": ["?"], "history": []})
             if "history" not in columns and not db.stats()["storage"]["histories"]:
                 raise InvalidArgument(
                     f"{path} has no histories, and there is no column history: "
