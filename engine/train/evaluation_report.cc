@@ -1,10 +1,13 @@
 #include "engine/train/evaluation_report.h"
 
+#include <optional>
 #include <utility>
 
 #include "base/status_macros.h"
+#include "base/strings.h"
 #include "engine/train/baselines.h"
 #include "engine/train/metrics.h"
+#include "engine/train/recent_popularity.h"
 
 namespace attune {
 
@@ -48,6 +51,14 @@ absl::StatusOr<std::vector<EvaluationRow>> BaselineRows(
         baseline.name,
         baseline.name == "popularity" ? "" : KnnSettingText(baseline.setting),
         baseline.ranks_all, baseline.ranks_unseen, ks));
+  }
+  ATTUNE_ASSIGN_OR_RETURN(const std::optional<RecentPopularity> recent,
+                          EvaluateRecentPopularity(split, context, pool));
+  if (recent.has_value()) {  // beside popularity over all time
+    rows.insert(rows.begin() + 1,
+                MakeEvaluationRow("popularity, recent",
+                                  StrCat("half-life ", recent->hours, " h"),
+                                  recent->ranks_all, recent->ranks_unseen, ks));
   }
   return rows;
 }

@@ -46,7 +46,8 @@ EvaluationRow MakeEvaluationRow(std::string name, std::string setting,
                                 std::span<const double> ranks_unseen,
                                 std::span<const int> ks);
 
-/// Popularity and both kNN rows of a split.
+/// Rows of popularity, of both kNN, and, where all is timed, of the popularity
+/// of the last hours.
 absl::StatusOr<std::vector<EvaluationRow>> BaselineRows(
     const Split& split, std::span<const int> ks,
     const ExecutionContext& context, ThreadPool& pool);
