@@ -1,7 +1,11 @@
 // The dense part of Pipeline: what one request and one candidate give.
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstddef>
+#include <vector>
 
+#include "base/prefetch.h"
 #include "features/bounded.h"
 #include "features/match_features.h"
 #include "features/pipeline.h"
@@ -44,6 +48,59 @@ void WriteNearness(const DenseLayout& layout, const ItemView& item,
     if (i + 1 < last.size() && last[i + 1] == 0) {
       // Sharper: baskets and browsing stay at one price, one year.
       near[1] = Nearness(4.0f * (item.numeric[i] - last[i]));
+    }
+  }
+}
+
+// What the item alone gives.
+void WriteItem(const DenseLayout& layout, const ItemView& item,
+               const RequestFeatures& request, float* out) {
+  float* next = out;
+  const size_t numeric_width = static_cast<size_t>(layout.numeric_width());
+  if (item.numeric.size() == numeric_width) {
+    next = std::copy(item.numeric.begin(), item.numeric.end(), next);
+  } else {
+    for (size_t i = 0; i < numeric_width; i += 2) {
+      next[1] = 1.0f;
+      next += 2;
+    }
+  }
+  for (int32_t i = 0; i < layout.age_columns; ++i, next += 2) {
+    const size_t column = static_cast<size_t>(i);
+    const int64_t time_ms = column < item.times_ms.size()
+                                ? item.times_ms[column]
+                                : ItemFeatures::kMissingTime;
+    if (request.has_time && time_ms != ItemFeatures::kMissingTime) {
+      next[0] = AgeValue(time_ms, request.now_ms);
+    } else {
+      next[1] = 1.0f;
+    }
+  }
+  *next = item.blank ? 1.0f : 0.0f;
+}
+
+// All of them; `scratch` is for their attributes.
+void WriteCandidates(const DenseLayout& layout,
+                     const PopularityFeatures& popularity,
+                     std::span<const ItemView* const> items,
+                     std::span<const ItemCounters> counters,
+                     const HistoryProfile& profile,
+                     const RequestFeatures& request,
+                     const MatchScratch& scratch, MatrixView out) {
+  for (size_t i = 0; i < items.size(); ++i) {
+    float* const row = out.row(static_cast<int64_t>(i));
+    std::fill_n(row, layout.shared_begin, 0.0f);
+    WriteItem(layout, *items[i], request, row);
+    popularity.Write(counters[i], request.now_ms, request.has_time, row);
+    std::copy(request.shared.begin(), request.shared.end(),
+              row + layout.shared_begin);
+  }
+  WriteMatchFeatures(layout, items, profile, scratch, out);
+  const size_t numeric_width = static_cast<size_t>(layout.numeric_width());
+  for (size_t i = 0; i < items.size(); ++i) {
+    if (items[i]->numeric.size() == numeric_width) {
+      WriteNearness(layout, *items[i], profile,
+                    out.row(static_cast<int64_t>(i)));
     }
   }
 }
@@ -128,41 +185,54 @@ void Pipeline::CandidateFeatures(const ItemView& item,
                                  const HistoryProfile& profile,
                                  const RequestFeatures& request,
                                  std::span<float> out) const {
-  const DenseLayout& layout = impl_->layout;
-  float* const base = out.data();
-  std::fill_n(base, layout.shared_begin, 0.0f);
-
-  // The item itself.
-  float* next = base;
-  const size_t numeric_width = static_cast<size_t>(layout.numeric_width());
-  const bool has_numbers = item.numeric.size() == numeric_width;
-  if (has_numbers) {
-    next = std::copy(item.numeric.begin(), item.numeric.end(), next);
-  } else {
-    for (size_t i = 0; i < numeric_width; i += 2) {
-      next[1] = 1.0f;
-      next += 2;
-    }
+  constexpr size_t kFewKeys = 64;
+  const size_t keys = item.attribute_keys.size();
+  alignas(16) std::array<std::byte, MatchScratch::Bytes(kFewKeys)> few;
+  std::vector<std::max_align_t> many;
+  if (keys > kFewKeys) {
+    many.resize(MatchScratch::Bytes(keys) / sizeof(std::max_align_t) + 1);
   }
-  for (int32_t i = 0; i < layout.age_columns; ++i, next += 2) {
-    const size_t column = static_cast<size_t>(i);
-    const int64_t time_ms = column < item.times_ms.size()
-                                ? item.times_ms[column]
-                                : ItemFeatures::kMissingTime;
-    if (request.has_time && time_ms != ItemFeatures::kMissingTime) {
-      next[0] = AgeValue(time_ms, request.now_ms);
-    } else {
-      next[1] = 1.0f;
+  const MatchScratch scratch(
+      keys > kFewKeys ? reinterpret_cast<std::byte*>(many.data()) : few.data(),
+      keys);
+  const ItemView* const items[] = {&item};
+  WriteCandidates(impl_->layout, impl_->popularity, items, {&counters, 1},
+                  profile, request, scratch,
+                  {out.data(), {1, static_cast<int64_t>(out.size())}});
+}
+
+void Pipeline::CandidateFeatures(std::span<const ItemView* const> items,
+                                 std::span<const ItemCounters> counters,
+                                 const HistoryProfile& profile,
+                                 const RequestFeatures& request,
+                                 Workspace& workspace, MatrixView out) const {
+  // What a share takes stays in the innermost cache. Candidates lie all over a
+  // large one: what is read of the next share's is fetched meanwhile, a served
+  // item's keys with its view, which they lie behind.
+  constexpr size_t kShare = 64;
+  constexpr size_t kViewBytes = sizeof(ItemView) + 192;
+  for (size_t begin = 0; begin < items.size(); begin += kShare) {
+    const auto share =
+        items.subspan(begin, std::min(kShare, items.size() - begin));
+    size_t keys = 0;
+    for (const ItemView* item : share) keys += item->attribute_keys.size();
+    for (const ItemView* item :
+         items.subspan(begin + share.size(),
+                       std::min(kShare, items.size() - begin - share.size()))) {
+      PrefetchRun(item, kViewBytes);
     }
+    Workspace::Scope scope(workspace);
+    const MatchScratch scratch(workspace
+                                   .Allocate<std::byte>(static_cast<int64_t>(
+                                       MatchScratch::Bytes(keys)))
+                                   .data(),
+                               keys);
+    WriteCandidates(impl_->layout, impl_->popularity, share,
+                    counters.subspan(begin, share.size()), profile, request,
+                    scratch,
+                    out.rows_slice(static_cast<int64_t>(begin),
+                                   static_cast<int64_t>(share.size())));
   }
-  *next = item.blank ? 1.0f : 0.0f;
-
-  impl_->popularity.Write(counters, request.now_ms, request.has_time, base);
-  WriteMatchFeatures(layout, item, profile, base);
-
-  if (has_numbers) WriteNearness(layout, item, profile, base);
-  std::copy(request.shared.begin(), request.shared.end(),
-            base + layout.shared_begin);
 }
 
 }  // namespace attune::features

@@ -56,6 +56,17 @@ void HistoryProfile::Finish() {
   finished_ = true;
 }
 
+void HistoryProfile::FindMatches(std::span<const uint64_t> keys,
+                                 uint32_t* places, AttributeMatch* matches,
+                                 uint8_t* found) const {
+  if (finished_) return matches_.FindAll(keys, places, matches, found);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const AttributeStat* const stat = attributes_.Find(keys[i]);
+    found[i] = stat != nullptr;
+    if (stat != nullptr) matches[i] = MatchOf(*stat);
+  }
+}
+
 void HistoryProfile::Clear() {
   attributes_.Clear();
   seen_.Clear();

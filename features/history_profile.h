@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "features/item_view.h"
@@ -69,19 +70,11 @@ class HistoryProfile {
   const PresenceBits& present() const {
     return finished_ ? matches_.present() : attributes_.present();
   }
-  /// What a match with this attribute is worth; false where no event has it.
-  bool FindMatch(uint64_t key, AttributeMatch* match) const {
-    if (finished_) {
-      const AttributeMatch* found = matches_.Find(key);
-      if (found == nullptr) return false;
-      *match = *found;
-      return true;
-    }
-    const AttributeStat* stat = attributes_.Find(key);
-    if (stat == nullptr) return false;
-    *match = MatchOf(*stat);
-    return true;
-  }
+  /// What matches with these attributes are worth, of which present() knows:
+  /// found[i] is 0 where no event has keys[i], else matches[i] is written.
+  /// places [keys] is scratch memory.
+  void FindMatches(std::span<const uint64_t> keys, uint32_t* places,
+                   AttributeMatch* matches, uint8_t* found) const;
   /// Decayed sums of event weights as of the newest event.
   float short_total() const { return short_total_; }
   float long_total() const { return long_total_; }

@@ -1,7 +1,12 @@
 #pragma once
 
 #include <bit>
+#include <cmath>
 #include <cstdint>
+
+#ifdef __SSE__
+#include <xmmintrin.h>
+#endif
 
 namespace attune::features {
 
@@ -61,6 +66,16 @@ inline FloatLanes Exp2Lanes(FloatLanes x) {
   const IntLanes power = (__builtin_convertvector(n, IntLanes) + 127) << 23;
   const FloatLanes result = p * std::bit_cast<FloatLanes>(power);
   return tiny ? FloatLanes{} : result;
+}
+
+/// Square roots of values >= 0, as std::sqrt gives them.
+inline FloatLanes SqrtLanes(FloatLanes x) {
+#ifdef __SSE__
+  return _mm_sqrt_ps(x);
+#else
+  return FloatLanes{std::sqrt(x[0]), std::sqrt(x[1]), std::sqrt(x[2]),
+                    std::sqrt(x[3])};
+#endif
 }
 
 }  // namespace attune::features

@@ -3,8 +3,10 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
+#include "base/prefetch.h"
 #include "features/presence_bits.h"
 
 namespace attune::features {
@@ -44,14 +46,34 @@ class MatchTable {
 
   const PresenceBits& present() const { return present_; }
 
-  /// Null where absent.
+  /// Null where absent; without asking present(), which the caller did.
   const AttributeMatch* Find(uint64_t key) const {
-    if (!present_.MayHave(key)) return nullptr;
     const size_t mask = places_.size() - 1;
     for (size_t i = Home(key) & mask;; i = (i + 1) & mask) {
       if (places_[i] == kNone) return nullptr;
       const Entry& entry = entries_[places_[i]];
       if (entry.key == key) return &entry.match;
+    }
+  }
+
+  /// Find() of many keys, side by side: places [keys] is scratch memory,
+  /// matches [keys] is written where found [keys] becomes 1, else 0.
+  void FindAll(std::span<const uint64_t> keys, uint32_t* places,
+               AttributeMatch* matches, uint8_t* found) const {
+    const size_t mask = places_.size() - 1;
+    for (size_t i = 0; i < keys.size(); ++i) {
+      places[i] = places_[Home(keys[i]) & mask];
+    }
+    for (size_t i = 0; i < keys.size(); ++i) {
+      // Of two keys one home: the second is hardly ever asked for.
+      if (places[i] != kNone && entries_[places[i]].key == keys[i]) {
+        matches[i] = entries_[places[i]].match;
+        found[i] = 1;
+        continue;
+      }
+      const AttributeMatch* const match = Find(keys[i]);
+      if (match != nullptr) matches[i] = *match;
+      found[i] = match != nullptr;
     }
   }
 
@@ -75,14 +97,6 @@ class MatchTable {
   static constexpr uint32_t kNone = ~uint32_t{0};
 
   static size_t Home(uint64_t key) { return key >> 8; }
-
-  static void PrefetchRun(const void* memory, size_t bytes) {
-    constexpr size_t kLineBytes = 64;
-    const char* const begin = static_cast<const char*>(memory);
-    for (size_t at = 0; at < bytes; at += kLineBytes) {
-      __builtin_prefetch(begin + at);
-    }
-  }
 
   PresenceBits present_;
   std::vector<uint32_t> places_ = std::vector<uint32_t>(1, kNone);

@@ -9,6 +9,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/tensor_view.h"
+#include "base/workspace.h"
 #include "features/history_profile.h"
 #include "features/item_counters.h"
 #include "features/item_features.h"
@@ -114,6 +116,14 @@ class Pipeline {
                          const HistoryProfile& profile,
                          const RequestFeatures& request,
                          std::span<float> out) const;
+  /// The same for many candidates, side by side: rows of out [items, at least
+  /// dense_width()], the same bits for each. Scratch memory is taken from
+  /// `workspace`.
+  void CandidateFeatures(std::span<const ItemView* const> items,
+                         std::span<const ItemCounters> counters,
+                         const HistoryProfile& profile,
+                         const RequestFeatures& request, Workspace& workspace,
+                         MatrixView out) const;
   ItemCounters CompactCounters(const v1::Counters& counters) const;
 
   int32_t dense_width() const;

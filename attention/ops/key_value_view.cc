@@ -5,6 +5,7 @@
 #include <cassert>
 
 #include "attention/onednn/bfloat16_kernel.h"
+#include "base/prefetch.h"
 
 namespace attune {
 namespace {
@@ -86,6 +87,21 @@ void KeyValueView::Write(int64_t begin, ConstMatrixView keys,
     ConvertToBfloat16(HeadOf(keys, shape_, h),
                       k_bits(h) + begin * shape_.head_width);
     WriteBfloat16Pairs(HeadOf(values, shape_, h), begin, v_bits(h));
+  }
+}
+
+void KeyValueView::Prefetch(int64_t count) const {
+  if (precision() == Precision::kF32) {
+    const size_t bytes = sizeof(float) * count * shape_.width();
+    PrefetchRun(k_, bytes);
+    PrefetchRun(v_, bytes);
+    return;
+  }
+  const int64_t rows = count + count % 2;
+  const size_t bytes = sizeof(uint16_t) * rows * shape_.head_width;
+  for (int64_t h = 0; h < shape_.heads; ++h) {
+    PrefetchRun(k_bits(h), bytes);
+    PrefetchRun(v_bits(h), bytes);
   }
 }
 

@@ -44,6 +44,8 @@ class KeyValueView {
   /// Writes rows [begin, begin + k.rows()). What lies behind them is no longer
   /// meant to be read: the partner of a last even row becomes zero.
   void Write(int64_t begin, ConstMatrixView keys, ConstMatrixView values) const;
+  /// Fetches rows [0, count) into the cache, without waiting for them.
+  void Prefetch(int64_t count) const;
   /// Rows [0, keys.rows()) as f32.
   void Read(MatrixView keys, MatrixView values) const;
 

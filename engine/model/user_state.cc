@@ -2,6 +2,8 @@
 
 #include <memory>
 
+#include "base/prefetch.h"
+
 namespace attune {
 
 UserState::UserState(const ModelConfig& config)
@@ -29,6 +31,14 @@ void UserState::Reset(int64_t anchor, int64_t epoch) {
   anchor_ = anchor;
   epoch_ = epoch;
   final_rows_ = 0;
+}
+
+void UserState::Prefetch(std::span<const KeyValueView> blocks) const {
+  constexpr size_t kMostBytes = size_t{1} << 19;
+  if (blocks.empty() || final_rows_ == 0) return;
+  const size_t bytes = blocks.size() * blocks[0].shape().Bytes();
+  if (bytes > kMostBytes) return;
+  for (const KeyValueView& block : blocks) block.Prefetch(final_rows_);
 }
 
 }  // namespace attune

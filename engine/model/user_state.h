@@ -37,10 +37,19 @@ class UserState {
     return std::span(caches_).subspan(encoder_blocks_);
   }
 
+  /// Fetches the final rows' keys and values, which lay idle since the user's
+  /// last request: of the encoder ahead of the newest row, of the decoder ahead
+  /// of the candidates. A state that would push a request's weights out of the
+  /// second-level cache is left where it is.
+  void PrefetchEncoder() const { Prefetch(encoder()); }
+  void PrefetchDecoder() const { Prefetch(decoder()); }
+
   UserState(const UserState&) = delete;
   UserState& operator=(const UserState&) = delete;
 
  private:
+  void Prefetch(std::span<const KeyValueView> blocks) const;
+
   int64_t capacity_;
   size_t encoder_blocks_;
   int64_t anchor_ = 0, epoch_ = 0, final_rows_ = 0;

@@ -131,6 +131,7 @@ absl::Status Ranker::Begin(ExecutionContext& context, const Request& request,
   const int64_t length = window.length;
   const int64_t reused = window.reused;
   UserState& state = kept.state;
+  if (reused > 0) state.PrefetchEncoder();
   if (state.final_rows() != reused || state.anchor() != anchor ||
       state.epoch() != history.epoch()) {
     state.Reset(anchor, history.epoch());
@@ -275,15 +276,17 @@ absl::StatusOr<Ranker::Scores> Ranker::Score(
   // For a few candidates, fetching all of it costs more than it saves.
   constexpr int64_t kMany = 64;
   if (count >= kMany) session.kept->profile.Prefetch();
+  std::span<const features::ItemView*> views =
+      context.workspace.Allocate<const features::ItemView*>(count);
   for (int64_t i = 0; i < count; ++i) {
-    Prefetch(items, i, sizeof(ModelItem) + 128);  // the keys come first
-    model_->pipeline().CandidateFeatures(
-        items[i]->features, counters[i], session.kept->profile,
-        *session.request_features,
-        dense.row_span(i).first(config.dense_width - NeighbourProfile::kWidth));
+    views[i] = &items[i]->features;
     session.kept->neighbours.Features(
         items[i]->id_row, dense.row_span(i).last(NeighbourProfile::kWidth));
   }
+  model_->pipeline().CandidateFeatures(views, counters, session.kept->profile,
+                                       *session.request_features,
+                                       context.workspace, dense);
+  session.kept->state.PrefetchDecoder();
   context.stages.Lap(Stage::kAssemble);
   ATTUNE_RETURN_IF_ERROR(context.CheckProgress());
   ATTUNE_RETURN_IF_ERROR(model_->scorer().Fuse(
