@@ -50,15 +50,20 @@ absl::Status EngineImpl::ReadUser(const Query& query, bool inline_history,
                                   const KeptState& kept) {
   if (query.user_id.empty()) return absl::OkStatus();
   // Before reading: a write in between makes the next request read again.
-  const uint64_t version = user_versions_.Of(query.user_id);
-  if (kept.stored_version == version) return absl::OkStatus();
-  kept.stored_version = 0;
-  kept.user_features.reset();
-  if (!inline_history) {
-    ATTUNE_ASSIGN_OR_RETURN(kept.history, database_->GetHistory(query.user_id));
+  const uint64_t record = user_versions_.OfRecord(query.user_id);
+  const uint64_t history = user_versions_.OfHistory(query.user_id);
+  if (!inline_history && kept.history_version != history) {
+    kept.history_version = 0;
+    ATTUNE_RETURN_IF_ERROR(
+        database_->ReadHistory(query.user_id, &kept.history));
+    kept.history_version = history;
   }
-  ATTUNE_ASSIGN_OR_RETURN(kept.record, database_->GetUser(query.user_id));
-  kept.stored_version = version;
+  if (kept.record_version != record) {
+    kept.record_version = 0;
+    kept.user_features.reset();
+    ATTUNE_ASSIGN_OR_RETURN(kept.record, database_->GetUser(query.user_id));
+    kept.record_version = record;
+  }
   return absl::OkStatus();
 }
 

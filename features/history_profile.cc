@@ -60,6 +60,7 @@ void HistoryProfile::FindMatches(std::span<const uint64_t> keys,
                                  uint32_t* places, AttributeMatch* matches,
                                  uint8_t* found) const {
   if (finished_) return matches_.FindAll(keys, places, matches, found);
+  for (const uint64_t key : keys) attributes_.Prefetch(key);
   for (size_t i = 0; i < keys.size(); ++i) {
     const AttributeStat* const stat = attributes_.Find(keys[i]);
     found[i] = stat != nullptr;
@@ -86,6 +87,7 @@ void HistoryProfile::Add(const ItemView& item, float weight, int64_t time_ms,
   const DecayTable& short_decay = ShortTable();
   const DecayTable& long_decay = LongTable();
   finished_ = false;
+  for (const uint64_t key : item.attribute_keys) attributes_.Prefetch(key);
   const int32_t position = size_++;
   short_total_ = short_total_ * short_decay(1) + weight;
   long_total_ = long_total_ * long_decay(1) + weight;

@@ -14,8 +14,9 @@ class ChangeObserver {
   /// The record, or a vector of some model.
   virtual void ItemChanged(std::string_view /*item_id*/) {}
   virtual void CountersChanged(std::string_view /*item_id*/) {}
-  /// The record or the history.
+  /// The record.
   virtual void UserChanged(std::string_view /*user_id*/) {}
+  virtual void HistoryChanged(std::string_view /*user_id*/) {}
   /// Anything may have changed.
   virtual void EverythingChanged() = 0;
 };

@@ -55,15 +55,23 @@ absl::StatusOr<std::optional<v1::User>> Database::GetUser(
 }
 
 absl::StatusOr<v1::History> Database::GetHistory(std::string_view user_id) {
-  ATTUNE_RETURN_IF_ERROR(CheckId("user id", user_id));
   v1::History history;
+  ATTUNE_RETURN_IF_ERROR(ReadHistory(user_id, &history));
+  return history;
+}
+
+absl::Status Database::ReadHistory(std::string_view user_id,
+                                   v1::History* history) {
+  history->Clear();
+  ATTUNE_RETURN_IF_ERROR(CheckId("user id", user_id));
   std::string value;
   const absl::Status status =
       impl_->rows.Get(Family::kHistories, user_id, value);
-  if (absl::IsNotFound(status)) return history;
+  if (absl::IsNotFound(status)) return absl::OkStatus();
   ATTUNE_RETURN_IF_ERROR(status);
-  if (!Parse(value, history)) return Malformed("history of user", user_id);
-  return history;
+  if (Parse(value, *history)) return absl::OkStatus();
+  history->Clear();
+  return Malformed("history of user", user_id);
 }
 
 absl::StatusOr<std::vector<v1::Counters>> Database::GetCounters(

@@ -72,7 +72,7 @@ void Database::Impl::Publish(const GroupCompiler& compiler) {
     } else {
       known_users.Remove(user_id);
     }
-    Tell([&](ChangeObserver& observer) { observer.UserChanged(user_id); });
+    Tell([&](ChangeObserver& observer) { observer.HistoryChanged(user_id); });
   }
   for (const auto& [user_id, exists] : compiler.users()) {
     Tell([&](ChangeObserver& observer) { observer.UserChanged(user_id); });

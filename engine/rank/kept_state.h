@@ -30,14 +30,14 @@ struct KeptState {
   mutable std::vector<WindowEvent> events;
   mutable int64_t profile_count = -1;
   mutable int64_t profile_epoch = -1;
-  /// What the store had of the user when the version of UserVersions was
-  /// `stored_version` (0: never read): parsing 200 events takes a tenth of a
-  /// warm request.
+  /// What the store had of the user when the numbers of UserVersions were these
+  /// (0: never read): parsing 200 events takes a tenth of a warm request.
+  mutable uint64_t history_version = 0;
   mutable v1::History history;
+  mutable uint64_t record_version = 0;
   mutable std::optional<v1::User> record;
   /// `record` as features, made by the first request after its reading.
   mutable std::optional<features::UserFeatures> user_features;
-  mutable uint64_t stored_version = 0;
   /// Of the request that holds the lock; kept for its memory.
   mutable features::RequestFeatures request_features;
   /// Events that size_bytes() counted when the cache asked.

@@ -84,14 +84,33 @@ absl::Status Ranker::UpdateProfile(ExecutionContext& context,
                              static_cast<int>(age));
   }
   kept.profile.set_history_count(history.count());
-  kept.events.clear();
-  for (const v1::HistoryEvent& event : history.events()) {
-    kept.events.push_back({model_->ActionIndex(event.action()),
-                           event.has_time(), event.sort_key()});
-  }
+  UpdateEvents(history, kept);
   kept.profile_count = history.count();
   kept.profile_epoch = history.epoch();
   return absl::OkStatus();
+}
+
+void Ranker::UpdateEvents(const v1::History& history,
+                          const KeptState& kept) const {
+  // With the same epoch, events were but added at the end, and some left at the
+  // front (storage::Database::GetHistory).
+  const int64_t stored = history.events_size();
+  const int64_t known = static_cast<int64_t>(kept.events.size());
+  const int64_t added = history.count() - kept.profile_count;
+  const int64_t left = known + added - stored;
+  const bool grown = kept.profile_count >= 0 &&
+                     kept.profile_epoch == history.epoch() && added >= 0 &&
+                     added <= stored && left >= 0;
+  if (grown) {
+    kept.events.erase(kept.events.begin(), kept.events.begin() + left);
+  } else {
+    kept.events.clear();
+  }
+  for (int64_t i = static_cast<int64_t>(kept.events.size()); i < stored; ++i) {
+    const v1::HistoryEvent& event = history.events(static_cast<int>(i));
+    kept.events.push_back({model_->ActionIndex(event.action()),
+                           event.has_time(), event.sort_key()});
+  }
 }
 
 Ranker::Window Ranker::WindowOf(const v1::History& history,

@@ -122,6 +122,9 @@ class Ranker {
   absl::Status UpdateProfile(ExecutionContext& context, const Request& request,
                              ItemResolver& resolver,
                              const KeptState& kept) const;
+  /// Brings kept.events up to the history; profile_count and profile_epoch are
+  /// still those of the history before.
+  void UpdateEvents(const v1::History& history, const KeptState& kept) const;
 
   std::shared_ptr<const Model> model_;
   ValueFormula formula_;

@@ -353,6 +353,9 @@ class Listener : public ChangeObserver {
     Note("counters", item_id);
   }
   void UserChanged(std::string_view user_id) override { Note("user", user_id); }
+  void HistoryChanged(std::string_view user_id) override {
+    Note("history", user_id);
+  }
   void EverythingChanged() override { Note("everything", ""); }
   std::vector<std::string> Take() {
     std::sort(heard_.begin(), heard_.end());
@@ -373,7 +376,8 @@ TEST_F(DatabaseTest, ObserversHearOfChangedItems) {
   ASSERT_OK(group.PutItem(MakeItem("a", "1")));
   ASSERT_OK(Append(group, MakeEvent("ann", "b", 1)));
   ASSERT_OK(database_->Write(std::move(group)));
-  EXPECT_THAT(listener.Take(), ElementsAre("counters b", "item a", "user ann"));
+  EXPECT_THAT(listener.Take(),
+              ElementsAre("counters b", "history ann", "item a"));
   ASSERT_OK(group.PutItem(MakeItem("a", "1")));
   ASSERT_OK(group.PutItemVector("m", "a", "vector"));
   ASSERT_OK(database_->Write(std::move(group)));
@@ -382,7 +386,7 @@ TEST_F(DatabaseTest, ObserversHearOfChangedItems) {
   ASSERT_OK(group.DeleteUserEvents("ann"));
   ASSERT_OK(group.PutUser(MakeUser("bob")));
   ASSERT_OK(database_->Write(std::move(group)));
-  EXPECT_THAT(listener.Take(),
+              ElementsAre("history ann", "item a", "user ann", "user bob"));
               ElementsAre("item a", "user ann", "user ann", "user bob"));
   database_->RemoveObserver(&listener);
   ASSERT_OK(group.PutItem(MakeItem("a", "2")));
