@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -92,6 +93,15 @@ class Engine {
   /// DeadlineExceeded where not even the least fits.
   virtual absl::StatusOr<v1::RankResponse> Rank(
       const v1::RankRequest& request, const CallOptions& options = {}) = 0;
+  /// The same into `response`, whose memory serves again: a warm request then
+  /// allocates nothing. On error its content is unspecified.
+  virtual absl::Status RankInto(const v1::RankRequest& request,
+                                const CallOptions& options,
+                                v1::RankResponse* response) {
+    absl::StatusOr<v1::RankResponse> answer = Rank(request, options);
+    if (answer.ok()) *response = *std::move(answer);
+    return answer.status();
+  }
 
   /// Ranks many requests; result i is request i's. Those that are not begun
   /// when the flag is set are Cancelled.

@@ -43,6 +43,9 @@ class EngineImpl final : public Engine {
 
   absl::StatusOr<v1::RankResponse> Rank(const v1::RankRequest& request,
                                         const CallOptions& options) override;
+  absl::Status RankInto(const v1::RankRequest& request,
+                        const CallOptions& options,
+                        v1::RankResponse* response) override;
   std::vector<absl::StatusOr<v1::RankResponse>> RankMany(
       std::span<const v1::RankRequest* const> requests,
       const CallOptions& options) override;
@@ -126,7 +129,7 @@ class EngineImpl final : public Engine {
   absl::StatusOr<absl::flat_hash_set<std::string>> SeenItems(
       const ExecutionContext& context, const v1::RankRequest& request,
       const v1::History& history);
-  absl::Status RankInto(ExecutionContext& context, ServedModel& served,
+  absl::Status RankWith(ExecutionContext& context, ServedModel& served,
                         const v1::RankRequest& request, int64_t now_ms,
                         v1::RankResponse& response);
   absl::Status RankPrepared(ExecutionContext& context, ServedModel& served,

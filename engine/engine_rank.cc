@@ -37,27 +37,34 @@ void ReportFilters(const FilterCounts& counts, v1::RankResponse& response) {
 
 absl::StatusOr<v1::RankResponse> EngineImpl::Rank(
     const v1::RankRequest& request, const CallOptions& options) {
+  v1::RankResponse response;
+  ATTUNE_RETURN_IF_ERROR(RankInto(request, options, &response));
+  return response;
+}
+
+absl::Status EngineImpl::RankInto(const v1::RankRequest& request,
+                                  const CallOptions& options,
+                                  v1::RankResponse* response) {
   const int64_t start = MonotonicNs();
+  response->Clear();
   ATTUNE_RETURN_IF_ERROR(CheckRequest(request));
   RefreshIfDue();
   ATTUNE_ASSIGN_OR_RETURN(auto served, models_->Get(request.model()));
-  v1::RankResponse response;
   const int64_t now_ms = Now(request.now_ms());
   StageTimes stages = {};
   absl::Status status = WithContext(
       request.deadline_ms(), options, [&](ExecutionContext& context) {
         context.stages.Start(start);
         absl::Status ranked =
-            RankInto(context, *served, request, now_ms, response);
+            RankWith(context, *served, request, now_ms, *response);
         context.stages.Lap(Stage::kRank);
         stages = context.stages.times();
         return ranked;
       });
   if (options.stages != nullptr) *options.stages = stages;
   stats_.RecordRequest(MonotonicNs() - start, stages,
-                       response.candidates_scored(), response.warm(), status);
-  ATTUNE_RETURN_IF_ERROR(status);
-  return response;
+                       response->candidates_scored(), response->warm(), status);
+  return status;
 }
 
 std::vector<absl::StatusOr<v1::RankResponse>> EngineImpl::RankMany(
@@ -101,7 +108,7 @@ absl::StatusOr<absl::flat_hash_set<std::string>> EngineImpl::SeenItems(
   return seen;
 }
 
-absl::Status EngineImpl::RankInto(ExecutionContext& context,
+absl::Status EngineImpl::RankWith(ExecutionContext& context,
                                   ServedModel& served,
                                   const v1::RankRequest& request,
                                   int64_t now_ms, v1::RankResponse& response) {
@@ -111,8 +118,11 @@ absl::Status EngineImpl::RankInto(ExecutionContext& context,
         formula, ValueFormula::Compile(request.policy().value_formula(),
                                        served.model().config().tasks));
   }
-  const std::vector<std::string_view> ids(request.candidate_ids().begin(),
-                                          request.candidate_ids().end());
+  const std::span<std::string_view> ids =
+      context.workspace.Allocate<std::string_view>(
+          request.candidate_ids_size());
+  std::copy(request.candidate_ids().begin(), request.candidate_ids().end(),
+            ids.begin());
   Query query;
   query.user_id = request.user_id();
   query.request = &request;
@@ -158,11 +168,11 @@ absl::Status EngineImpl::RankPrepared(ExecutionContext& context,
   }
   const int64_t total = static_cast<int64_t>(candidates.ids.size());
 
-  std::vector<FilterCandidate> filter_input;
-  filter_input.reserve(total);
+  const std::span<FilterCandidate> filter_input =
+      context.workspace.Allocate<FilterCandidate>(total);
   for (int64_t i = 0; i < total; ++i) {
-    FilterCandidate& candidate = filter_input.emplace_back();
-    candidate.item_id = candidates.ids[i];
+    FilterCandidate& candidate = filter_input[i];
+    candidate = {candidates.ids[i]};
     candidate.unavailable = candidates.items[i]->features.unavailable;
     if (!candidates.records.empty()) {
       candidate.categories = &candidates.records[i].categories();
@@ -201,7 +211,8 @@ absl::Status EngineImpl::RankPrepared(ExecutionContext& context,
   for (size_t i = 0; i < best.size(); ++i) {
     v1::RankedItem& item = *response.add_items();
     const int32_t c = best[i];
-    item.set_item_id(std::string(candidates.ids[c]));
+    // The setter makes a string first, whose memory would be new.
+    item.mutable_item_id()->assign(candidates.ids[c]);
     item.set_score(scores.score[c]);
     item.set_rank(static_cast<uint32_t>(i + 1));
     for (int64_t t = 0; t < scores.logits.rows(); ++t) {

@@ -49,10 +49,10 @@ int GuardedEntry(attune_error* error, Body&& body) noexcept {
 }
 
 /// As GuardedEntry, for functions that work on an open engine. `body`
-/// (Engine&) returns a Status.
+/// (Session&) returns a Status.
 template <typename Body>
-int EngineEntry(const attune_engine* handle, attune_error* error,
-                Body&& body) noexcept {
+int SessionEntry(const attune_engine* handle, attune_error* error,
+                 Body&& body) noexcept {
   return GuardedEntry(error, [&](ErrorSink& sink) {
     const SessionCall call = Registry::Instance().Enter(handle);
     if (!call) {
@@ -61,7 +61,16 @@ int EngineEntry(const attune_engine* handle, attune_error* error,
                           ? "the engine handle is NULL"
                           : "not the handle of an open engine (closed?)");
     }
-    return sink.Set(std::forward<Body>(body)(call.engine()));
+    return sink.Set(std::forward<Body>(body)(call.session()));
+  });
+}
+
+/// The same where `body` takes the Engine&.
+template <typename Body>
+int EngineEntry(const attune_engine* handle, attune_error* error,
+                Body&& body) noexcept {
+  return SessionEntry(handle, error, [&](Session& session) {
+    return std::forward<Body>(body)(session.engine());
   });
 }
 

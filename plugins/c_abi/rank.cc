@@ -94,21 +94,24 @@ int attune_rank(attune_engine* engine, const void* request, size_t request_size,
                 const attune_call_options* options, attune_buffer* response,
                 attune_error* error) {
   const auto begin = std::chrono::steady_clock::now();
-  return EngineEntry(engine, error, [&](Engine& open) -> absl::Status {
+  return SessionEntry(engine, error, [&](Session& open) -> absl::Status {
     ATTUNE_RETURN_IF_ERROR(CheckResultBuffer(response, "response"));
     ATTUNE_ASSIGN_OR_RETURN(const attune_call_options call,
                             ReadCallOptions(options));
     CallOptions settings;
     settings.begin = begin;
     settings.cancelled = CancelFlag::OfWord(call.cancel);
-    ATTUNE_ASSIGN_OR_RETURN(
-        const auto message,
-        ParseMessage<v1::RankRequest>(request, request_size, kRankRequestWire,
-                                      settings.cancelled));
+    ScratchPool<RankMessages>::Lease messages(open.rank_messages());
+    messages->bytes += request_size;
+    ATTUNE_RETURN_IF_ERROR(
+        ParseMessageInto(request, request_size, kRankRequestWire,
+                         settings.cancelled, &messages->request));
     ATTUNE_RETURN_IF_ERROR(CheckCancelFlag(call.cancel));
-    ATTUNE_ASSIGN_OR_RETURN(const v1::RankResponse answer,
-                            open.Rank(message, settings));
-    return FillBuffer(answer, response);
+    ATTUNE_RETURN_IF_ERROR(open.engine().RankInto(messages->request, settings,
+                                                  &messages->response));
+    ATTUNE_RETURN_IF_ERROR(FillBuffer(messages->response, response));
+    messages->bytes += response->size;
+    return absl::OkStatus();
   });
 }
 

@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "engine/engine.h"
+#include "engine/scratch_pool.h"
+#include "plugins/c_abi/rank_messages.h"
 
 namespace attune {
 
@@ -16,6 +18,7 @@ class Session {
       : engine_(std::move(engine)) {}
 
   Engine& engine() { return *engine_; }
+  ScratchPool<RankMessages>& rank_messages() { return rank_messages_; }
 
   void Enter() {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -41,6 +44,7 @@ class Session {
   std::condition_variable idle_;
   int calls_ = 0;
   std::unique_ptr<Engine> engine_;
+  ScratchPool<RankMessages> rank_messages_;
 };
 
 /// One running call. Keeps its session alive.
@@ -57,7 +61,7 @@ class SessionCall {
   }
 
   explicit operator bool() const { return session_ != nullptr; }
-  Engine& engine() const { return session_->engine(); }
+  Session& session() const { return *session_; }
 
  private:
   std::shared_ptr<Session> session_;

@@ -149,6 +149,18 @@ class HotPathAllocationTest : public ShopTest {
                            &options, nullptr);
   }
 
+  /// Bytes of a request for all items; the longest ids do not fit into a
+  /// string's own room.
+  std::string RankRequest(const std::string& user) const {
+    v1::RankRequest request;
+    request.set_user_id(user);
+    request.set_now_ms(TinyShop::kNowMs);
+    request.set_request_id("a request's id, of more than 15 bytes");
+    for (const std::string& id : ids_) request.add_candidate_ids(id);
+    request.add_candidate_ids("an item that nobody has ever heard of");
+    return request.SerializeAsString();
+  }
+
   std::vector<std::string> ids_;
   std::vector<const char*> pointers_;
   std::vector<size_t> lengths_;
@@ -189,6 +201,38 @@ TEST_P(RankIdsAllocationTest, AWarmRequestMakesNone) {
 INSTANTIATE_TEST_SUITE_P(, RankIdsAllocationTest,
                          ::testing::Values("f32", "bf16"),
                          [](const auto& i) { return std::string(i.param); });
+
+// The message interface: the request's and the answer's parts are those of the
+// calls before, the answer's bytes are the caller's.
+TEST_P(RankIdsAllocationTest, AWarmRankMakesTheAnswerAlone) {
+  OpenQuiet(GetParam());
+  constexpr int kUsers = 3;
+  for (int round = 0; round < 6; ++round) {
+    for (int u = 0; u < kUsers; ++u) {
+      const std::string request = RankRequest(TinyShop::UserId(u));
+      attune_buffer buffer = {};
+      buffer.struct_size = sizeof(buffer);
+      int code = -1;
+      std::map<std::string, int> counts = Allocations([&] {
+        code = attune_rank(engine_, request.data(), request.size(), nullptr,
+                           &buffer, nullptr);
+      });
+      ASSERT_EQ(code, 0);
+      v1::RankResponse response;
+      ASSERT_TRUE(
+          response.ParseFromArray(buffer.data, static_cast<int>(buffer.size)));
+      EXPECT_EQ(response.items_size(), TinyShop::kItems + 1);
+      attune_buffer_free(&buffer);
+      if (round < 3) continue;
+      EXPECT_TRUE(response.warm());
+      counts.erase("libdnnl.so.3");  // see above
+      for (const auto& [library, count] : counts) {
+        EXPECT_TRUE(library.starts_with("libattune") && count == 1)
+            << count << " allocations by " << library;
+      }
+    }
+  }
+}
 
 TEST_F(HotPathAllocationTest, TheCounterCounts) {
   const std::map<std::string, int> counts = Allocations([] {
