@@ -3,6 +3,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -91,6 +92,8 @@ class EngineImpl final : public Engine {
   };
   struct Candidates {
     std::vector<std::string_view> ids;
+    /// What keeps the items that are in a cache: those own nothing.
+    std::optional<ItemCache::Pin> pin;
     std::vector<std::shared_ptr<const ModelItem>> items;
     std::vector<features::ItemCounters> counters;
     /// Read only where the policy asks for categories, else empty. A record

@@ -157,6 +157,7 @@ absl::StatusOr<ServicePlan> EngineImpl::Plan(const ExecutionContext& context,
 void EngineImpl::Candidates::Reset() {
   ids.clear();
   items.clear();  // holds nothing that a write has replaced
+  pin.reset();
   counters.clear();
   records.clear();
   retrieved.clear();
@@ -204,8 +205,10 @@ absl::Status EngineImpl::GatherCandidates(ExecutionContext& context,
   const std::span<const std::string_view> all = ids;
   const std::span items(candidates.items);
   const std::span counters(candidates.counters);
+  candidates.pin.emplace(served.items().pinnable());
   ATTUNE_RETURN_IF_ERROR(served.items().ResolveCounted(
-      context, all.first(stored), items.first(stored), counters.first(stored)));
+      context, all.first(stored), *candidates.pin, items.first(stored),
+      counters.first(stored)));
   if (stored < ids.size()) {
     ATTUNE_RETURN_IF_ERROR(
         resolver.Resolve(context, all.subspan(stored), items.subspan(stored)));

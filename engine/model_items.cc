@@ -21,16 +21,21 @@ ModelItems::~ModelItems() { database_.RemoveObserver(this); }
 absl::Status ModelItems::Resolve(
     ExecutionContext& context, std::span<const std::string_view> item_ids,
     std::span<std::shared_ptr<const ModelItem>> items) {
-  return ResolveCounted(context, item_ids, items, {});
+  Workspace::Scope scope(context.workspace);
+  const std::span<const ItemCache::Miss> misses =
+      cache_.Get(item_ids, context.workspace, items, {});
+  if (misses.empty()) return absl::OkStatus();
+  return Read(context, item_ids, misses, items, {});
 }
 
 absl::Status ModelItems::ResolveCounted(
     ExecutionContext& context, std::span<const std::string_view> item_ids,
+    const ItemCache::Pin& pin,
     std::span<std::shared_ptr<const ModelItem>> items,
     std::span<features::ItemCounters> counters) {
   Workspace::Scope scope(context.workspace);
   const std::span<const ItemCache::Miss> misses =
-      cache_.Get(item_ids, context.workspace, items, counters);
+      cache_.Get(item_ids, context.workspace, items, counters, &pin);
   if (misses.empty()) return absl::OkStatus();
   return Read(context, item_ids, misses, items, counters);
 }
@@ -62,6 +67,11 @@ absl::Status ModelItems::Read(ExecutionContext& context,
         }));
   }
   for (const ItemCache::Miss& miss : misses) {
+    if (miss.has_item) {
+      cache_.PutCounters(item_ids[miss.place], items[miss.place].get(),
+                         counters[miss.place], miss.version);
+      continue;
+    }
     cache_.Put(item_ids[miss.place], items[miss.place],
                counters.empty() ? nullptr : &counters[miss.place],
                miss.version);

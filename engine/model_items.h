@@ -34,11 +34,14 @@ class ModelItems final : public ItemResolver, private storage::ChangeObserver {
       std::span<std::shared_ptr<const ModelItem>> items) override;
 
   /// The same with the items' counters; both have an element per id. Does not
-  /// allocate when all are in the cache and `context` is warm.
+  /// allocate when all are in the cache and `context` is warm. The items are
+  /// good for as long as `pin`, which is one of pinnable().
   absl::Status ResolveCounted(ExecutionContext& context,
                               std::span<const std::string_view> item_ids,
+                              const ItemCache::Pin& pin,
                               std::span<std::shared_ptr<const ModelItem>> items,
                               std::span<features::ItemCounters> counters);
+  ItemCache& pinnable() { return cache_; }
 
   /// Reads those of the items that are stored and not in the cache into it,
   /// with their counters. False: it is full. Writes nothing.

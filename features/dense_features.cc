@@ -91,9 +91,14 @@ void WriteCandidates(const DenseLayout& layout,
     float* const row = out.row(static_cast<int64_t>(i));
     std::fill_n(row, layout.shared_begin, 0.0f);
     WriteItem(layout, *items[i], request, row);
-    popularity.Write(counters[i], request.now_ms, request.has_time, row);
     std::copy(request.shared.begin(), request.shared.end(),
               row + layout.shared_begin);
+  }
+  // By itself: long chains of a few operations, of which several items' then
+  // go side by side.
+  for (size_t i = 0; i < items.size(); ++i) {
+    popularity.Write(counters[i], request.now_ms, request.has_time,
+                     out.row(static_cast<int64_t>(i)));
   }
   WriteMatchFeatures(layout, items, profile, scratch, out);
   const size_t numeric_width = static_cast<size_t>(layout.numeric_width());
@@ -187,6 +192,8 @@ void Pipeline::CandidateFeatures(const ItemView& item,
                                  std::span<float> out) const {
   constexpr size_t kFewKeys = 64;
   const size_t keys = item.attribute_keys.size();
+  // Not filled: it is written before it is read.
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init)
   alignas(16) std::array<std::byte, MatchScratch::Bytes(kFewKeys)> few;
   std::vector<std::max_align_t> many;
   if (keys > kFewKeys) {

@@ -12,12 +12,12 @@
 namespace attune::features {
 
 /// Scratch memory of WriteMatchFeatures, in somebody else's bytes: for items
-/// with `keys` attribute keys in all.
+/// with `count` attribute keys in all.
 class MatchScratch {
  public:
-  static constexpr size_t Bytes(size_t keys) { return keys * kBytesPerKey; }
-  /// `memory` holds Bytes(keys), aligned to 16.
-  MatchScratch(std::byte* memory, size_t keys);
+  static constexpr size_t Bytes(size_t count) { return count * kBytesPerKey; }
+  /// `memory` holds Bytes(count), aligned to 16.
+  MatchScratch(std::byte* memory, size_t count);
 
   /// What one field's values of one item gather, weighted by idf.
   struct FieldSums {
@@ -29,13 +29,13 @@ class MatchScratch {
   };
 
   // One element per likely match.
-  FieldSums* fields;
-  uint64_t* keys;
-  AttributeMatch* matches;
-  uint32_t* items;   // whose key it is
-  uint32_t* places;  // among the item's keys
-  uint32_t* slots;
-  uint8_t* found;
+  FieldSums* fields = nullptr;
+  uint64_t* keys = nullptr;
+  AttributeMatch* matches = nullptr;
+  uint32_t* items = nullptr;   // whose key it is
+  uint32_t* places = nullptr;  // among the item's keys
+  uint32_t* slots = nullptr;
+  uint8_t* found = nullptr;
 
  private:
   static constexpr size_t kBytesPerKey = sizeof(FieldSums) + sizeof(uint64_t) +

@@ -27,6 +27,9 @@ struct ItemCache::Entry {
   uint32_t place = 0;  // in the ring
   size_t bytes = 0;
   features::ItemCounters counters;
+  // Of a RetiredList.
+  std::unique_ptr<Entry> next;
+  uint64_t left = 0;
 };
 
 // One lock; an open-addressing index of the entries, which stand in a ring.
@@ -96,33 +99,55 @@ struct alignas(64) ItemCache::Shard {
     slots[hole] = {};
   }
 
-  void Remove(Entry* entry) {
+  // Chained before what left with it.
+  void Remove(Entry* entry, std::unique_ptr<Entry>& gone) {
     Unlink(entry);
     bytes -= entry->bytes;
     const size_t place = entry->place;
     std::swap(ring[place], ring.back());
     ring[place]->place = static_cast<uint32_t>(place);
+    ring.back()->next = std::move(gone);
+    gone = std::move(ring.back());
     ring.pop_back();
   }
 
-  void EvictDownTo(size_t limit) {
+  void EvictDownTo(size_t limit, std::unique_ptr<Entry>& gone) {
     while (bytes > limit) {
       if (hand >= ring.size()) hand = 0;
       Entry& entry = *ring[hand];
       if (std::exchange(entry.used, false)) {
         ++hand;
       } else {
-        Remove(&entry);
+        Remove(&entry, gone);
         ++counts.evictions;
       }
     }
   }
 };
 
+// Hands on what leaves under a shard's lock once that is released, whatever
+// happens.
+struct ItemCache::Leaving {
+  explicit Leaving(Retired& list) : retired(list) {}
+  ~Leaving() { retired.Retire(std::move(nodes)); }
+  Leaving(const Leaving&) = delete;
+  Leaving& operator=(const Leaving&) = delete;
+
+  Retired& retired;
+  std::unique_ptr<Entry> nodes;
+};
+
 ItemCache::ItemCache(size_t limit_bytes)
-    : limit_bytes_(limit_bytes), shards_(std::make_unique<Shard[]>(kShards)) {}
+    : limit_bytes_(limit_bytes),
+      retired_(std::make_unique<Retired>()),
+      shards_(std::make_unique<Shard[]>(kShards)) {}
 
 ItemCache::~ItemCache() = default;
+
+ItemCache::Pin::Pin(ItemCache& cache)
+    : cache_(cache), begin_(cache.retired_->Enter()) {}
+
+ItemCache::Pin::~Pin() { cache_.retired_->Leave(begin_); }
 
 // The upper bits, since the lower ones choose the slot.
 size_t ItemCache::ShardIndex(uint64_t hash) {
@@ -137,7 +162,7 @@ ItemCache::Shard& ItemCache::ShardOf(uint64_t hash) {
 std::span<const ItemCache::Miss> ItemCache::Get(
     std::span<const std::string_view> ids, Workspace& workspace,
     std::span<std::shared_ptr<const ModelItem>> items,
-    std::span<features::ItemCounters> counters) {
+    std::span<features::ItemCounters> counters, const Pin* pin) {
   const int64_t count = static_cast<int64_t>(ids.size());
   std::span<Miss> misses = workspace.Allocate<Miss>(count);
   size_t missing = 0;
@@ -176,6 +201,7 @@ std::span<const ItemCache::Miss> ItemCache::Get(
     }
     // Taking a share of an item is an atomic addition in the line before it,
     // which nothing overlaps: each would wait for memory alone.
+    const bool shared = pin == nullptr;
     for (const uint32_t place : places) {
       Entry*& entry = entries[place];
       if (entry == nullptr) continue;
@@ -184,7 +210,9 @@ std::span<const ItemCache::Miss> ItemCache::Get(
         if (entry == nullptr) continue;
       }
       const ModelItem* const item = entry->item.get();
-      __builtin_prefetch(reinterpret_cast<const char*>(item) - 1, 1);
+      if (shared) {
+        __builtin_prefetch(reinterpret_cast<const char*>(item) - 1, 1);
+      }
       __builtin_prefetch(item + 1);
     }
     for (const uint32_t place : places) {
@@ -193,7 +221,12 @@ std::span<const ItemCache::Miss> ItemCache::Get(
       if (has_item) {
         // Written only where it changes: the line may be other readers' too.
         if (!entry->used) entry->used = true;
-        items[place] = entry->item;
+        if (shared) {
+          items[place] = entry->item;
+        } else {
+          items[place] = {std::shared_ptr<const ModelItem>(),
+                          entry->item.get()};
+        }
         if (counters.empty() || entry->has_counters) {
           ++shard.counts.hits;
           if (!counters.empty()) counters[place] = entry->counters;
@@ -242,17 +275,6 @@ void ItemCache::Put(std::string_view id, std::shared_ptr<const ModelItem> item,
   constexpr size_t kOverheadBytes = 128;
   const uint64_t hash = HashOf(id);
   Shard& shard = ShardOf(hash);
-  if (counters != nullptr) {
-    // Only the counters are new, as after an event: nothing is made.
-    const std::lock_guard lock(shard.mutex);
-    if (shard.version != version) return;
-    Entry* const old = shard.Find(hash, id);
-    if (old != nullptr && old->item == item) {
-      old->has_counters = true;
-      old->counters = *counters;
-      return;
-    }
-  }
   auto entry = std::make_unique<Entry>();
   entry->hash = hash;
   entry->id = id;
@@ -263,9 +285,13 @@ void ItemCache::Put(std::string_view id, std::shared_ptr<const ModelItem> item,
     entry->has_counters = true;
     entry->counters = *counters;
   }
+  Leaving leaving(*retired_);
   const std::lock_guard lock(shard.mutex);
   if (shard.version != version) return;
-  if (entry->bytes > ShardLimit()) {
+  // What long requests still hold is memory, too.
+  const bool held = shard.bytes + entry->bytes > ShardLimit() &&
+                    retired_->bytes() > limit_bytes_ / 8;
+  if (held || entry->bytes > ShardLimit()) {
     ++shard.counts.rejections;
     return;
   }
@@ -275,23 +301,37 @@ void ItemCache::Put(std::string_view id, std::shared_ptr<const ModelItem> item,
       entry->has_counters = true;
       entry->counters = old->counters;
     }
-    shard.Remove(old);
+    shard.Remove(old, leaving.nodes);
   }
   shard.Link(entry.get());
   entry->place = static_cast<uint32_t>(shard.ring.size());
   shard.bytes += entry->bytes;
   shard.ring.push_back(std::move(entry));
   ++shard.counts.insertions;
-  shard.EvictDownTo(ShardLimit());
+  shard.EvictDownTo(ShardLimit(), leaving.nodes);
+}
+
+void ItemCache::PutCounters(std::string_view id, const ModelItem* item,
+                            const features::ItemCounters& counters,
+                            uint64_t version) {
+  const uint64_t hash = HashOf(id);
+  Shard& shard = ShardOf(hash);
+  const std::lock_guard lock(shard.mutex);
+  if (shard.version != version) return;
+  Entry* const entry = shard.Find(hash, id);
+  if (entry == nullptr || entry->item.get() != item) return;
+  entry->has_counters = true;
+  entry->counters = counters;
 }
 
 void ItemCache::ForgetItem(std::string_view id) {
   const uint64_t hash = HashOf(id);
   Shard& shard = ShardOf(hash);
+  Leaving leaving(*retired_);
   const std::lock_guard lock(shard.mutex);
   ++shard.version;
   Entry* const entry = shard.Find(hash, id);
-  if (entry != nullptr) shard.Remove(entry);
+  if (entry != nullptr) shard.Remove(entry, leaving.nodes);
 }
 
 void ItemCache::ForgetCounters(std::string_view id) {
@@ -305,8 +345,13 @@ void ItemCache::ForgetCounters(std::string_view id) {
 
 void ItemCache::Clear() {
   for (Shard& shard : std::span(shards_.get(), kShards)) {
+    Leaving leaving(*retired_);
     const std::lock_guard lock(shard.mutex);
     ++shard.version;
+    for (std::unique_ptr<Entry>& entry : shard.ring) {
+      entry->next = std::move(leaving.nodes);
+      leaving.nodes = std::move(entry);
+    }
     shard.slots.assign(16, {});
     shard.ring.clear();
     shard.hand = 0;
@@ -332,8 +377,9 @@ StateCacheStats ItemCache::stats() const {
 void ItemCache::SetLimit(size_t limit_bytes) {
   limit_bytes_ = limit_bytes;
   for (Shard& shard : std::span(shards_.get(), kShards)) {
+    Leaving leaving(*retired_);
     const std::lock_guard lock(shard.mutex);
-    shard.EvictDownTo(ShardLimit());
+    shard.EvictDownTo(ShardLimit(), leaving.nodes);
   }
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/workspace.h"
 #include "engine/model/item_row.h"
+#include "engine/rank/retired_list.h"
 #include "engine/rank/state_cache.h"
 #include "features/item_counters.h"
 
@@ -21,7 +22,7 @@ namespace attune {
 /// Bounded by an estimate of its bytes; leaves by CLOCK (second chance): a hit
 /// sets a mark and moves nothing. Values are shared: one that was evicted lives
 /// on until its last user lets go, outside of the limit. Thread-safe, in shards
-/// with a lock each.
+/// with a lock each. Those who look at hundreds hold a Pin instead of shares.
 ///
 /// A reader that found nothing reads the database and puts what it read. A
 /// change between the two must not be undone: a miss gives the version of the
@@ -33,6 +34,20 @@ class ItemCache {
   ItemCache(const ItemCache&) = delete;
   ItemCache& operator=(const ItemCache&) = delete;
 
+  /// Keeps every item that is found while it lives from going: it must live
+  /// longer than they are used, and end before the cache. Cheap.
+  class Pin {
+   public:
+    explicit Pin(ItemCache& cache);
+    ~Pin();
+    Pin(const Pin&) = delete;
+    Pin& operator=(const Pin&) = delete;
+
+   private:
+    ItemCache& cache_;
+    const uint64_t begin_;
+  };
+
   struct Miss {
     uint32_t place = 0;     ///< index of the id
     bool has_item = false;  ///< only the counters are missing
@@ -41,11 +56,13 @@ class ItemCache {
   /// items[i] of ids[i] where it is known, else null. With `counters` [ids] or
   /// without (empty: a row whose counters are old is a hit). Ids may repeat.
   /// Returns the misses in an order of its own; they and all scratch memory are
-  /// taken from `workspace`. Does not allocate otherwise.
+  /// taken from `workspace`. Does not allocate otherwise. With `pin` (null:
+  /// without) the pointers own nothing, and the pin is what keeps the items.
   std::span<const Miss> Get(std::span<const std::string_view> ids,
                             Workspace& workspace,
                             std::span<std::shared_ptr<const ModelItem>> items,
-                            std::span<features::ItemCounters> counters);
+                            std::span<features::ItemCounters> counters,
+                            const Pin* pin = nullptr);
 
   /// Those ids that are not there, for whoever fills the cache ahead of
   /// requests: neither a hit nor a miss. They are taken from `workspace`.
@@ -57,6 +74,9 @@ class ItemCache {
   /// `counters` null: unknown yet.
   void Put(std::string_view id, std::shared_ptr<const ModelItem> item,
            const features::ItemCounters* counters, uint64_t version);
+  /// Counters of an item that is there, or was when it was found.
+  void PutCounters(std::string_view id, const ModelItem* item,
+                   const features::ItemCounters& counters, uint64_t version);
 
   // After the change is visible in the database.
   void ForgetItem(std::string_view id);
@@ -69,13 +89,17 @@ class ItemCache {
  private:
   struct Entry;
   struct Shard;
+  struct Leaving;
   static constexpr size_t kShards = 16;
 
   static size_t ShardIndex(uint64_t hash);
   Shard& ShardOf(uint64_t hash);
   size_t ShardLimit() const { return limit_bytes_ / kShards; }
 
+  using Retired = RetiredList<Entry>;
+
   std::atomic<size_t> limit_bytes_;
+  std::unique_ptr<Retired> retired_;
   std::unique_ptr<Shard[]> shards_;
 };
 

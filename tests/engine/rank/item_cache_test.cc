@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <memory>
+#include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/rng.h"
@@ -32,13 +35,15 @@ features::ItemCounters CountersOf(double total) {
 /// One look-up with its own memory.
 struct Look {
   Look(ItemCache& cache, const std::vector<std::string_view>& ids,
-       bool with_counters = true)
+       bool with_counters = true, bool pinned = false)
       : items(ids.size()), counters(with_counters ? ids.size() : 0) {
+    if (pinned) pin.emplace(cache);
     for (const ItemCache::Miss& miss :
-         cache.Get(ids, workspace, items, counters)) {
+         cache.Get(ids, workspace, items, counters, pinned ? &*pin : nullptr)) {
       misses.push_back(miss);
     }
   }
+  std::optional<ItemCache::Pin> pin;
   Workspace workspace;
   std::vector<std::shared_ptr<const ModelItem>> items;
   std::vector<features::ItemCounters> counters;
@@ -196,6 +201,82 @@ TEST(ItemCacheTest, StaysWithinItsBytesAndSparesWhatIsUsed) {
   EXPECT_EQ(cache.stats().entries, 0);
 }
 
+TEST(ItemCacheTest, APinKeepsWhatItsReaderMayHaveSeen) {
+  ItemCache cache(1 << 20);
+  const features::ItemCounters counters = CountersOf(1);
+  // Says when the item is gone.
+  const auto put = [&](std::string_view id, float number) {
+    const std::shared_ptr<const ModelItem> item = ItemOf(number, 0);
+    cache.Put(id, item, &counters, Look(cache, {id}).misses[0].version);
+    return std::weak_ptr<const ModelItem>(item);
+  };
+  const auto forgotten = put("a", 1);
+  const auto evicted = put("b", 2);
+  const auto cleared = put("c", 3);
+  const auto later = put("d", 4);
+  {
+    const Look first(cache, {"a", "b", "c", "a"}, true, /*pinned=*/true);
+    EXPECT_TRUE(first.misses.empty());
+    EXPECT_EQ(first.items[0].use_count(), 0) << "a share of its own";
+    cache.ForgetItem("a");
+    std::optional<Look> second(std::in_place, cache,
+                               std::vector<std::string_view>{"b", "c", "d"},
+                               true, true);
+    for (int i = 0; i < 20000; ++i) {
+      const std::string id = std::to_string(i);
+      cache.Put(id, ItemOf(0, 0), &counters,
+                Look(cache, {id}).misses[0].version);
+    }
+    EXPECT_GT(cache.stats().evictions, 0);
+    cache.Clear();
+    EXPECT_EQ(cache.stats().entries, 0);
+    EXPECT_EQ(first.items[0]->x[0], 1.0f);
+    EXPECT_EQ(first.items[1]->x[0], 2.0f);
+    EXPECT_EQ(first.items[2]->x[0], 3.0f);
+    EXPECT_EQ(second->items[2]->x[0], 4.0f);
+    second.reset();
+    // The older reader may hold them all.
+    EXPECT_FALSE(forgotten.expired() || evicted.expired() ||
+                 cleared.expired() || later.expired());
+  }
+  EXPECT_TRUE(forgotten.expired() && evicted.expired() && cleared.expired() &&
+              later.expired());
+  // One who entered later has not seen it.
+  const auto gone = put("e", 5);
+  std::optional<ItemCache::Pin> old_pin(std::in_place, cache);
+  cache.ForgetItem("e");
+  const ItemCache::Pin new_pin(cache);
+  EXPECT_FALSE(gone.expired());
+  old_pin.reset();
+  EXPECT_TRUE(gone.expired());
+}
+
+TEST(ItemCacheTest, WhatLeavesUnderAPinIsBounded) {
+  constexpr size_t kLimit = 1 << 20;
+  ItemCache cache(kLimit);
+  const features::ItemCounters counters;
+  std::vector<std::weak_ptr<const ModelItem>> items;
+  const auto alive = [&] {
+    size_t bytes = 0;
+    for (const auto& weak : items) {
+      if (const auto item = weak.lock()) bytes += item->size_bytes();
+    }
+    return bytes;
+  };
+  {
+    const ItemCache::Pin pin(cache);
+    for (int i = 0; i < 20000; ++i) {
+      const std::string id = std::to_string(i);
+      const std::shared_ptr<const ModelItem> item = ItemOf(0, 0, 64);
+      items.push_back(item);
+      cache.Put(id, item, &counters, Look(cache, {id}).misses[0].version);
+    }
+    EXPECT_GT(cache.stats().rejections, 0);
+    EXPECT_LE(alive(), kLimit + kLimit / 8);
+  }
+  EXPECT_LE(alive(), kLimit);
+}
+
 // As a request and a writer use it: what was acknowledged is what is found.
 TEST(ItemCacheTest, ReadersNeverGoBack) {
   constexpr int kItems = 200;
@@ -222,15 +303,18 @@ TEST(ItemCacheTest, ReadersNeverGoBack) {
           least_record.push_back(acknowledged[picked.back()]);
           least_count.push_back(counted[picked.back()]);
         }
-        Look look(cache, ids);
+        Look look(cache, ids, true, /*pinned=*/seed > 0);
         for (const ItemCache::Miss& miss : look.misses) {
           const uint64_t item = picked[miss.place];
-          if (!miss.has_item) {
-            look.items[miss.place] =
-                ItemOf(static_cast<float>(item),
-                       static_cast<float>(records[item].load()));
-          }
           look.counters[miss.place] = CountersOf(counts[item]);
+          if (miss.has_item) {
+            cache.PutCounters(ids[miss.place], look.items[miss.place].get(),
+                              look.counters[miss.place], miss.version);
+            continue;
+          }
+          look.items[miss.place] =
+              ItemOf(static_cast<float>(item),
+                     static_cast<float>(records[item].load()));
           cache.Put(ids[miss.place], look.items[miss.place],
                     &look.counters[miss.place], miss.version);
         }
