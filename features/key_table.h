@@ -42,9 +42,7 @@ class KeyTable {
   }
 
   /// Fetches where the key is, or would be.
-  void Prefetch(uint64_t key) const {
-    __builtin_prefetch(&slots_[Home(key)]);
-  }
+  void Prefetch(uint64_t key) const { __builtin_prefetch(&slots_[Home(key)]); }
 
   /// Calls fn(key, value) for each, in no particular order.
   template <typename Function>

@@ -88,6 +88,8 @@ def measure(options, workload, catalogue, ours, folder):
         add("compute only, cold", ours.run("cold", 20))
         for name, command, count in KINDS:
             add(name, catalogue.run(command, count, workload.candidates))
+    if options.without_disk:
+        return {name: percentiles(ns) for name, ns in samples.items()}
     name, command, count = LAST
     try:
         add(name, catalogue.run(command, count, workload.candidates))
@@ -137,6 +139,8 @@ def main():
                         help="the engine's ceiling")
     parser.add_argument("--fill", action="store_true",
                         help="measure with the item cache filled from the start")
+    parser.add_argument("--without-disk", action="store_true",
+                        help="leave the machine's page cache alone")
     parser.add_argument("--soak", type=int, default=0,
                         help="instead: resident memory over so many requests")
     options = parser.parse_args()
