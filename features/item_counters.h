@@ -11,16 +11,13 @@ inline constexpr int kMaxRates = 6;
 
 /// v1::Counters without names: what the popularity features need of them, in
 /// two cache lines. Made by Pipeline::CompactCounters; a cache of hot items
-/// keeps it beside ItemFeatures. What depends on no time is worked out.
+/// keeps it beside ItemFeatures.
 struct ItemCounters {
   double total = 0;          ///< of positive actions
   int64_t reference_ms = 0;  ///< of day, week and month
   double day = 0, week = 0, month = 0;
   double impressions = 0;
-  // Values of the dense vector.
-  float popularity = 0;                  ///< of `total`
-  float shown = 0;                       ///< of `impressions`
-  std::array<float, kMaxRates> rates{};  ///< by PipelineState::rates
+  std::array<float, kMaxRates> followed{};  ///< totals by PipelineState::rates
 };
 
 }  // namespace attune::features

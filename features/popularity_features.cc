@@ -1,7 +1,7 @@
 #include "features/popularity_features.h"
 
 #include <algorithm>
-#include <array>
+#include <cstring>
 
 #include "features/bounded.h"
 #include "features/lane_math.h"
@@ -15,13 +15,24 @@ constexpr float kPriorImpressions = 20;
 // Keeps the trend of rare items near zero.
 constexpr float kTrendPrior = 0.1f;
 
+// What the logarithms are taken of, by the order of the values in the arrays.
+enum Argument {
+  kTotal,
+  kImpressions,
+  kDay,
+  kWeek,
+  kMonth,
+  kTrend,
+  kFirstRate,
+  kArguments = kFirstRate + kMaxRates,
+};
+static_assert(kArguments % 4 == 0);
+
 // A count as a logarithm's argument: log(1 + count).
 float Count(double count) {
   // NaN is 0, too.
   return count > 0 ? 1.0f + static_cast<float>(count) : 1.0f;
 }
-
-float Log(float x) { return LogLanes(FloatLanes{} + x)[0]; }
 
 }  // namespace
 
@@ -65,7 +76,6 @@ const PopularityFeatures::Action* PopularityFeatures::Find(
 
 ItemCounters PopularityFeatures::Compact(const v1::Counters& counters) const {
   ItemCounters compact;
-  std::array<float, kMaxRates> followed = {};
   v1::Counter sum;
   for (const v1::Counter& counter : counters.counters()) {
     if (counter.action() == kImpression) {
@@ -74,7 +84,7 @@ ItemCounters PopularityFeatures::Compact(const v1::Counters& counters) const {
     }
     const Action* action = Find(counter.action());
     if (action != nullptr && action->rate >= 0) {
-      followed[static_cast<size_t>(action->rate)] =
+      compact.followed[static_cast<size_t>(action->rate)] =
           static_cast<float>(counter.total());
     }
     const bool positive =
@@ -88,15 +98,6 @@ ItemCounters PopularityFeatures::Compact(const v1::Counters& counters) const {
   compact.day = sum.day();
   compact.week = sum.week();
   compact.month = sum.month();
-  compact.popularity = Bounded(0.25f * Log(Count(compact.total)));
-  const float impressions = Count(compact.impressions) - 1.0f;
-  compact.shown = Bounded(0.25f * Log(1.0f + impressions));
-  if (!(impressions > 0)) return compact;
-  for (size_t i = 0; i < state_.rates.size(); ++i) {
-    const float base = static_cast<float>(state_.rates[i].base);
-    compact.rates[i] = Bounded(Log((followed[i] + kPriorImpressions * base) /
-                                   (base * (impressions + kPriorImpressions))));
-  }
   return compact;
 }
 
@@ -109,40 +110,65 @@ void PopularityFeatures::Write(const ItemCounters& counters, int64_t now_ms,
     }
     return;
   }
+  alignas(16) float values[kArguments];
+  std::fill_n(values, kArguments, 1.0f);
+  values[kTotal] = Count(counters.total);
+  const float impressions = Count(counters.impressions) - 1.0f;
+  values[kImpressions] = 1.0f + impressions;
+  const bool timed =
+      layout_.windows_begin >= 0 && has_time && counters.month > 0;
+  if (timed) {
+    // As CounterAt, in float: a third of the time of the whole block.
+    const double age_ms =
+        std::max(0.0, static_cast<double>(now_ms) -
+                          static_cast<double>(counters.reference_ms));
+    const FloatLanes decay = Exp2Lanes(
+        FloatLanes{static_cast<float>(age_ms * (-1.0 / kDayMs)),
+                   static_cast<float>(age_ms * (-1.0 / kWeekMs)),
+                   static_cast<float>(age_ms * (-1.0 / kMonthMs)), 0.0f});
+    const float week = static_cast<float>(counters.week) * decay[1];
+    const float month = static_cast<float>(counters.month) * decay[2];
+    values[kDay] = Count(static_cast<float>(counters.day) * decay[0]);
+    values[kWeek] = Count(week);
+    values[kMonth] = Count(month);
+    // A steady rate fills a window in proportion to its half-life.
+    values[kTrend] = (week * (1.0f / 7.0f) + kTrendPrior) /
+                     (month * (1.0f / 30.0f) + kTrendPrior);
+  }
+  const size_t rates = impressions > 0 ? state_.rates.size() : 0;
+  for (size_t i = 0; i < rates; ++i) {
+    const float base = static_cast<float>(state_.rates[i].base);
+    values[kFirstRate + i] = (counters.followed[i] + kPriorImpressions * base) /
+                             (base * (impressions + kPriorImpressions));
+  }
+  const size_t arguments = rates > 0 ? size_t{kArguments} : size_t{8};
+  for (size_t i = 0; i < arguments; i += 4) {
+    FloatLanes lanes;
+    std::memcpy(&lanes, values + i, sizeof(lanes));
+    lanes = LogLanes(lanes);
+    std::memcpy(values + i, &lanes, sizeof(lanes));
+  }
+
   float* out = dense + layout_.popularity_begin;
-  *out++ = counters.popularity;
-  if (state_.has_impressions) *out++ = counters.shown;
-  for (size_t i = 0; i < state_.rates.size(); ++i) {
-    dense[layout_.rates_begin + static_cast<int32_t>(i)] = counters.rates[i];
+  *out++ = Bounded(0.25f * values[kTotal]);
+  if (state_.has_impressions) *out++ = Bounded(0.25f * values[kImpressions]);
+  if (layout_.windows_begin >= 0) {
+    float* windows = dense + layout_.windows_begin;
+    if (timed) {
+      windows[0] = Bounded(0.4f * values[kDay]);
+      windows[1] = Bounded(0.4f * values[kWeek]);
+      windows[2] = Bounded(0.4f * values[kMonth]);
+      windows[3] = Bounded(values[kTrend]);
+    } else {
+      // An item without events has cold windows; only without a clock, or with
+      // counts that have no times, are they unknown.
+      windows[4] = has_time && counters.total <= 0 ? 0.0f : 1.0f;
+    }
   }
-  if (layout_.windows_begin < 0) return;
-  float* const windows = dense + layout_.windows_begin;
-  if (!has_time || !(counters.month > 0)) {
-    // An item without events has cold windows; only without a clock, or with
-    // counts that have no times, are they unknown.
-    windows[4] = has_time && counters.total <= 0 ? 0.0f : 1.0f;
-    return;
+  for (size_t i = 0; i < rates; ++i) {
+    dense[layout_.rates_begin + static_cast<int32_t>(i)] =
+        Bounded(values[kFirstRate + i]);
   }
-  // As CounterAt, in float: a third of the time of the whole block.
-  const double age_ms =
-      std::max(0.0, static_cast<double>(now_ms) -
-                        static_cast<double>(counters.reference_ms));
-  const FloatLanes decay = Exp2Lanes(
-      FloatLanes{static_cast<float>(age_ms * (-1.0 / kDayMs)),
-                 static_cast<float>(age_ms * (-1.0 / kWeekMs)),
-                 static_cast<float>(age_ms * (-1.0 / kMonthMs)), 0.0f});
-  const float day = static_cast<float>(counters.day) * decay[0];
-  const float week = static_cast<float>(counters.week) * decay[1];
-  const float month = static_cast<float>(counters.month) * decay[2];
-  // A steady rate fills a window in proportion to its half-life.
-  const float trend = (week * (1.0f / 7.0f) + kTrendPrior) /
-                      (month * (1.0f / 30.0f) + kTrendPrior);
-  const FloatLanes logs =
-      LogLanes(FloatLanes{Count(day), Count(week), Count(month), trend});
-  windows[0] = Bounded(0.4f * logs[0]);
-  windows[1] = Bounded(0.4f * logs[1]);
-  windows[2] = Bounded(0.4f * logs[2]);
-  windows[3] = Bounded(logs[3]);
 }
 
 }  // namespace attune::features
