@@ -58,7 +58,8 @@ DenseLayout::DenseLayout(const PipelineState& state, const RecordPlan& items,
   if (state.has_impressions) names.emplace_back("popularity.impressions");
   if (state.uses_time) {
     windows_begin = next();
-    for (const char* name : {"day", "week", "month", "trend", "untimed"}) {
+    for (const char* name :
+         {"hour", "day", "week", "month", "trend", "untimed"}) {
       names.push_back(StrCat("popularity.", name));
     }
   }

@@ -14,8 +14,8 @@ inline constexpr int kMaxRates = 6;
 /// keeps it beside ItemFeatures.
 struct ItemCounters {
   double total = 0;          ///< of positive actions
-  int64_t reference_ms = 0;  ///< of day, week and month
-  double day = 0, week = 0, month = 0;
+  int64_t reference_ms = 0;  ///< of the four below
+  double hour = 0, day = 0, week = 0, month = 0;
   double impressions = 0;
   std::array<float, kMaxRates> followed{};  ///< totals by PipelineState::rates
 };

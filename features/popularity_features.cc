@@ -15,18 +15,22 @@ constexpr float kPriorImpressions = 20;
 // Keeps the trend of rare items near zero.
 constexpr float kTrendPrior = 0.1f;
 
+// Of the windows' block, behind the four windows and the trend.
+constexpr int32_t kUntimed = 5;
+
 // What the logarithms are taken of, by the order of the values in the arrays.
 enum Argument {
   kTotal,
   kImpressions,
+  kHour,
   kDay,
   kWeek,
   kMonth,
   kTrend,
   kFirstRate,
-  kArguments = kFirstRate + kMaxRates,
 };
-static_assert(kArguments % 4 == 0);
+// Logarithms are taken in lanes of four.
+constexpr size_t InLanes(size_t arguments) { return (arguments + 3) / 4 * 4; }
 
 // A count as a logarithm's argument: log(1 + count).
 float Count(double count) {
@@ -95,6 +99,7 @@ ItemCounters PopularityFeatures::Compact(const v1::Counters& counters) const {
   }
   compact.total = sum.total();
   compact.reference_ms = sum.reference_ms();
+  compact.hour = sum.hour();
   compact.day = sum.day();
   compact.week = sum.week();
   compact.month = sum.month();
@@ -106,12 +111,12 @@ void PopularityFeatures::Write(const ItemCounters& counters, int64_t now_ms,
   if (!(counters.total > 0 || counters.impressions > 0 || counters.month > 0)) {
     // Never counted, as most of a large catalogue: all logarithms are of 1.
     if (layout_.windows_begin >= 0) {
-      dense[layout_.windows_begin + 4] = has_time ? 0.0f : 1.0f;
+      dense[layout_.windows_begin + kUntimed] = has_time ? 0.0f : 1.0f;
     }
     return;
   }
-  alignas(16) float values[kArguments];
-  std::fill_n(values, kArguments, 1.0f);
+  alignas(16) float values[InLanes(kFirstRate + kMaxRates)];
+  std::fill(std::begin(values), std::end(values), 1.0f);
   values[kTotal] = Count(counters.total);
   const float impressions = Count(counters.impressions) - 1.0f;
   values[kImpressions] = 1.0f + impressions;
@@ -122,12 +127,14 @@ void PopularityFeatures::Write(const ItemCounters& counters, int64_t now_ms,
     const double age_ms =
         std::max(0.0, static_cast<double>(now_ms) -
                           static_cast<double>(counters.reference_ms));
-    const FloatLanes decay = Exp2Lanes(
-        FloatLanes{static_cast<float>(age_ms * (-1.0 / kDayMs)),
-                   static_cast<float>(age_ms * (-1.0 / kWeekMs)),
-                   static_cast<float>(age_ms * (-1.0 / kMonthMs)), 0.0f});
+    const FloatLanes decay =
+        Exp2Lanes(FloatLanes{static_cast<float>(age_ms * (-1.0 / kDayMs)),
+                             static_cast<float>(age_ms * (-1.0 / kWeekMs)),
+                             static_cast<float>(age_ms * (-1.0 / kMonthMs)),
+                             static_cast<float>(age_ms * (-1.0 / kHourMs))});
     const float week = static_cast<float>(counters.week) * decay[1];
     const float month = static_cast<float>(counters.month) * decay[2];
+    values[kHour] = Count(static_cast<float>(counters.hour) * decay[3]);
     values[kDay] = Count(static_cast<float>(counters.day) * decay[0]);
     values[kWeek] = Count(week);
     values[kMonth] = Count(month);
@@ -141,7 +148,7 @@ void PopularityFeatures::Write(const ItemCounters& counters, int64_t now_ms,
     values[kFirstRate + i] = (counters.followed[i] + kPriorImpressions * base) /
                              (base * (impressions + kPriorImpressions));
   }
-  const size_t arguments = rates > 0 ? size_t{kArguments} : size_t{8};
+  const size_t arguments = InLanes(kFirstRate + rates);
   for (size_t i = 0; i < arguments; i += 4) {
     FloatLanes lanes;
     std::memcpy(&lanes, values + i, sizeof(lanes));
@@ -155,14 +162,15 @@ void PopularityFeatures::Write(const ItemCounters& counters, int64_t now_ms,
   if (layout_.windows_begin >= 0) {
     float* windows = dense + layout_.windows_begin;
     if (timed) {
-      windows[0] = Bounded(0.4f * values[kDay]);
-      windows[1] = Bounded(0.4f * values[kWeek]);
-      windows[2] = Bounded(0.4f * values[kMonth]);
-      windows[3] = Bounded(values[kTrend]);
+      *windows++ = Bounded(0.4f * values[kHour]);
+      *windows++ = Bounded(0.4f * values[kDay]);
+      *windows++ = Bounded(0.4f * values[kWeek]);
+      *windows++ = Bounded(0.4f * values[kMonth]);
+      *windows++ = Bounded(values[kTrend]);
     } else {
       // An item without events has cold windows; only without a clock, or with
       // counts that have no times, are they unknown.
-      windows[4] = has_time && counters.total <= 0 ? 0.0f : 1.0f;
+      windows[kUntimed] = has_time && counters.total <= 0 ? 0.0f : 1.0f;
     }
   }
   for (size_t i = 0; i < rates; ++i) {

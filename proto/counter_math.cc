@@ -17,6 +17,7 @@ double Decay(double age_ms, double half_life_ms) {
 }
 
 void ScaleTimedParts(double age_ms, v1::Counter& counter) {
+  counter.set_hour(counter.hour() * Decay(age_ms, kHourMs));
   counter.set_day(counter.day() * Decay(age_ms, kDayMs));
   counter.set_week(counter.week() * Decay(age_ms, kWeekMs));
   counter.set_month(counter.month() * Decay(age_ms, kMonthMs));
@@ -34,6 +35,7 @@ void AddToCounter(std::optional<int64_t> time_ms, double amount,
   one.set_total(amount);
   if (time_ms.has_value()) {
     one.set_reference_ms(*time_ms);
+    one.set_hour(amount);
     one.set_day(amount);
     one.set_week(amount);
     one.set_month(amount);
@@ -46,6 +48,7 @@ void AddCounter(const v1::Counter& from, v1::Counter& into) {
   if (!HasTime(from)) return;
   if (!HasTime(into)) {
     into.set_reference_ms(from.reference_ms());
+    into.set_hour(from.hour());
     into.set_day(from.day());
     into.set_week(from.week());
     into.set_month(from.month());
@@ -57,6 +60,7 @@ void AddCounter(const v1::Counter& from, v1::Counter& into) {
     into.set_reference_ms(from.reference_ms());
     age_ms = 0;
   }
+  into.set_hour(into.hour() + from.hour() * Decay(age_ms, kHourMs));
   into.set_day(into.day() + from.day() * Decay(age_ms, kDayMs));
   into.set_week(into.week() + from.week() * Decay(age_ms, kWeekMs));
   into.set_month(into.month() + from.month() * Decay(age_ms, kMonthMs));
@@ -65,6 +69,7 @@ void AddCounter(const v1::Counter& from, v1::Counter& into) {
 CounterValues CounterAt(const v1::Counter& counter, int64_t now_ms) {
   const double age_ms = std::max(0.0, AgeMs(counter.reference_ms(), now_ms));
   return {.total = counter.total(),
+          .hour = counter.hour() * Decay(age_ms, kHourMs),
           .day = counter.day() * Decay(age_ms, kDayMs),
           .week = counter.week() * Decay(age_ms, kWeekMs),
           .month = counter.month() * Decay(age_ms, kMonthMs)};

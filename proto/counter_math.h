@@ -13,14 +13,16 @@ namespace attune {
 // All functions are pure and thread-safe; time differences are taken in double,
 // so that no time can overflow.
 
-/// Half-lives of Counter.day, .week and .month, in milliseconds.
-inline constexpr double kDayMs = 86'400'000.0;
+/// Half-lives of Counter.hour, .day, .week and .month, in milliseconds.
+inline constexpr double kHourMs = 3'600'000.0;
+inline constexpr double kDayMs = 24 * kHourMs;
 inline constexpr double kWeekMs = 7 * kDayMs;
 inline constexpr double kMonthMs = 30 * kDayMs;
 
 /// A counter's values at some time. `total` never decays.
 struct CounterValues {
   double total = 0;
+  double hour = 0;
   double day = 0;
   double week = 0;
   double month = 0;

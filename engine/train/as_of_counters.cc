@@ -23,7 +23,7 @@ void AsOfCounters::Add(int32_t item, std::string_view action,
                        std::optional<int64_t> time_ms) {
   Series& series = SeriesFor(item, action);
   if (time_ms.has_value()) {
-    series.points.push_back({*time_ms, 0, 0, 0, 0});
+    series.points.push_back({.time_ms = *time_ms});
   } else {
     series.untimed += 1;
   }
@@ -39,6 +39,7 @@ void AsOfCounters::Build() {
       for (Point& point : series.points) {
         AddToCounter(point.time_ms, 1, counter);
         point.total = static_cast<float>(counter.total());
+        point.hour = static_cast<float>(counter.hour());
         point.day = static_cast<float>(counter.day());
         point.week = static_cast<float>(counter.week());
         point.month = static_cast<float>(counter.month());
@@ -71,6 +72,7 @@ void AsOfCounters::Fill(int32_t item, int64_t now_ms, bool has_time, int own,
     if (point != nullptr) {
       total += point->total;
       counter->set_reference_ms(point->time_ms);
+      counter->set_hour(point->hour);
       counter->set_day(point->day);
       counter->set_week(point->week);
       counter->set_month(point->month);

@@ -13,7 +13,7 @@
 namespace attune {
 
 /// Item counters as they stood at any past moment, so that a training example
-/// sees what a request at its time would have seen. Keeps one point (36 bytes)
+/// sees what a request at its time would have seen. Keeps one point (40 bytes)
 /// per counted event; a query is a binary search per action. Built once, then
 /// const and thread-safe.
 class AsOfCounters {
@@ -32,8 +32,8 @@ class AsOfCounters {
 
  private:
   struct Point {
-    int64_t time_ms;
-    float total, day, week, month;
+    int64_t time_ms = 0;
+    float total = 0, hour = 0, day = 0, week = 0, month = 0;
   };
   struct Series {
     int32_t action;

@@ -244,6 +244,11 @@ TEST_F(DenseFeaturesTest, Popularity) {
   v1::Counters one;
   AddToCounter(kNow - 7 * kDay, 2, CounterFor("purchase", one));
   EXPECT_NEAR(Value("popularity.week", item, &one), 0.4 * std::log1p(1), 1e-6);
+  EXPECT_EQ(Value("popularity.hour", item, &one), 0.0f);
+  v1::Counters fresh;
+  AddToCounter(kNow - 2 * kDay / 24, 12, CounterFor("purchase", fresh));
+  EXPECT_NEAR(Value("popularity.hour", item, &fresh), 0.4 * std::log1p(3),
+              1e-6);
 
   v1::Counters untimed;
   AddToCounter(std::nullopt, 5, CounterFor("purchase", untimed));
@@ -372,6 +377,7 @@ TEST_F(DenseFeaturesTest, HostileValuesStayFiniteAndBounded) {
       v1::Counter* counter = counters.add_counters();
       counter->set_action(action);
       counter->set_total(pick(numbers));
+      counter->set_hour(pick(numbers));
       counter->set_day(pick(numbers));
       counter->set_week(pick(numbers));
       counter->set_month(pick(numbers));

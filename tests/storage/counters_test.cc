@@ -26,6 +26,7 @@ TEST(CounterMathTest, HalvesPerHalfLife) {
   AddToCounter(11 * kDay, 1, counter);
   EXPECT_DOUBLE_EQ(counter.total(), 2);
   EXPECT_EQ(counter.reference_ms(), 11 * kDay);
+  EXPECT_DOUBLE_EQ(counter.hour(), 1 + std::exp2(-24.0));
   EXPECT_DOUBLE_EQ(counter.day(), 1.5);
   EXPECT_DOUBLE_EQ(counter.week(), 1 + std::exp2(-1.0 / 7));
   EXPECT_DOUBLE_EQ(counter.month(), 1 + std::exp2(-1.0 / 30));
@@ -34,6 +35,8 @@ TEST(CounterMathTest, HalvesPerHalfLife) {
   EXPECT_DOUBLE_EQ(later.day, 0.75);
   const CounterValues before = CounterAt(counter, 0);
   EXPECT_DOUBLE_EQ(before.day, 1.5);
+  EXPECT_DOUBLE_EQ(CounterAt(counter, 11 * kDay + kDay / 12).hour,
+                   counter.hour() / 4);
 }
 
 TEST(CounterMathTest, WithoutTimeOnlyTheTotalGrows) {

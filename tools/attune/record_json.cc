@@ -53,11 +53,10 @@ Json UserJson(const v1::User& user) {
 Json CountersJson(const v1::Counters& counters) {
   Json json = Json::object();
   for (const v1::Counter& counter : counters.counters()) {
-    json[counter.action()] = {{"total", counter.total()},
-                              {"day", counter.day()},
-                              {"week", counter.week()},
-                              {"month", counter.month()},
-                              {"as_of_ms", counter.reference_ms()}};
+    json[counter.action()] = {
+        {"total", counter.total()}, {"hour", counter.hour()},
+        {"day", counter.day()},     {"week", counter.week()},
+        {"month", counter.month()}, {"as_of_ms", counter.reference_ms()}};
   }
   return json;
 }

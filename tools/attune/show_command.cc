@@ -213,6 +213,7 @@ absl::Status ShowItem(Database& database, const Arguments& arguments) {
   if (!counters[0].counters().empty()) {
     TextTable table({{"counted"},
                      {"total", TextTable::kRight},
+                     {"hour", TextTable::kRight},
                      {"day", TextTable::kRight},
                      {"week", TextTable::kRight},
                      {"month", TextTable::kRight},
@@ -220,6 +221,7 @@ absl::Status ShowItem(Database& database, const Arguments& arguments) {
     for (const v1::Counter& counter : counters[0].counters()) {
       const bool timed = counter.reference_ms() != 0;
       table.AddRow({counter.action(), fmt::format("{}", counter.total()),
+                    timed ? fmt::format("{:.2f}", counter.hour()) : "",
                     timed ? fmt::format("{:.2f}", counter.day()) : "",
                     timed ? fmt::format("{:.2f}", counter.week()) : "",
                     timed ? fmt::format("{:.2f}", counter.month()) : "",
