@@ -99,8 +99,9 @@ class Engine {
                                 const CallOptions& options,
                                 v1::RankResponse* response) {
     absl::StatusOr<v1::RankResponse> answer = Rank(request, options);
-    if (answer.ok()) *response = *std::move(answer);
-    return answer.status();
+    if (!answer.ok()) return answer.status();
+    *response = *std::move(answer);
+    return absl::OkStatus();
   }
 
   /// Ranks many requests; result i is request i's. Those that are not begun

@@ -102,7 +102,9 @@ absl::Status Database::Write(WriteGroup&& group, const WriteOptions& options,
   ATTUNE_RETURN_IF_ERROR(Translate(sink.status(), what));
   rocksdb::WriteOptions write_options;
   write_options.sync = options.sync;
-  ATTUNE_RETURN_IF_ERROR(impl_->recovery->Try(*view, group.size_bytes(), [&] {
+  // NOLINTNEXTLINE(bugprone-unchecked-optional-access): an owner has one
+  WriteRecovery& recovery = *impl_->recovery;
+  ATTUNE_RETURN_IF_ERROR(recovery.Try(*view, group.size_bytes(), [&] {
     return Translate(view->db().Write(write_options, &sink.batch()), what);
   }));
   impl_->Publish(compiler);
@@ -125,9 +127,11 @@ absl::Status Database::BulkWrite(WriteGroup&& group, WriteSummary* summary) {
                            impl_->known_users, rows);
     ATTUNE_RETURN_IF_ERROR(compiler.Compile(group.rep().operations));
     if (!rows.has_ranges()) {
-      ATTUNE_RETURN_IF_ERROR(impl_->recovery->Try(
-          *view, group.size_bytes(),
-          [&] { return IngestRows(*impl_->store, *view, rows); }));
+      // NOLINTNEXTLINE(bugprone-unchecked-optional-access): an owner has one
+      WriteRecovery& recovery = *impl_->recovery;
+      ATTUNE_RETURN_IF_ERROR(recovery.Try(*view, group.size_bytes(), [&] {
+        return IngestRows(*impl_->store, *view, rows);
+      }));
       impl_->Publish(compiler);
       if (summary != nullptr) *summary = compiler.summary();
       group.Clear();

@@ -6,16 +6,12 @@
 
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "python/src/scalar.h"
 
 namespace attune::python {
 namespace {
 
 using Kind = RecordField::Kind;
-
-struct Scalar {
-  Kind kind = Kind::kMissing;
-  std::string_view text;
-};
 
 template <typename T>
 T At(const ArrowArray& array, int buffer, int64_t index) {

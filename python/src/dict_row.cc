@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "python/src/errors.h"
+#include "python/src/scalar.h"
 #include "python/src/text.h"
 
 namespace attune::python {
@@ -13,11 +14,6 @@ namespace nb = nanobind;
 namespace {
 
 using Kind = RecordField::Kind;
-
-struct Scalar {
-  Kind kind = Kind::kMissing;
-  std::string_view text;
-};
 
 /// False where the value is no plain scalar.
 bool ReadScalar(nb::handle value, std::string_view place, RowScratch* scratch,

@@ -1,70 +1,16 @@
 // Pipeline::CandidateFeatures of many candidates at once.
-#include <gtest/gtest.h>
-
-#include <algorithm>
 #include <cstring>
 #include <string>
 #include <vector>
 
 #include "base/rng.h"
-#include "features/pipeline.h"
-#include "features/pipeline_fitter.h"
 #include "proto/counter_math.h"
-#include "tests/features/records.h"
+#include "tests/features/dense_features_test_base.h"
 
 namespace attune::features {
 namespace {
 
-constexpr int64_t kNow = 1'650'000'000'000;
-constexpr int64_t kDay = 86'400'000;
-
-class ManyCandidatesTest : public ::testing::Test {
- protected:
-  static v1::Item Book(const std::string& id, const std::string& title,
-                       const std::string& author,
-                       const std::vector<std::string>& tags, double year) {
-    return MakeItem(id, title, tags,
-                    {{"author", Text(author)},
-                     {"released", Number(1.6e9)},
-                     {"year", Number(year)}});
-  }
-
-  static Pipeline Fit() {
-    Schema schema;
-    for (const Column& column :
-         {Column{"author", Entity::kItem, ColumnType::kCategorical,
-                 Transform::kHash},
-          Column{"released", Entity::kItem, ColumnType::kTime,
-                 Transform::kNone},
-          Column{"year", Entity::kItem, ColumnType::kNumeric,
-                 Transform::kStandardise}}) {
-      EXPECT_TRUE(schema.AddColumn(column).ok());
-    }
-    PipelineFitter fitter(schema);
-    for (int i = 0; i < 100; ++i) {
-      fitter.ObserveItem(
-          Book(std::to_string(i), "Saga of Tests " + std::to_string(i % 9 + 1),
-               "author" + std::to_string(i % 10),
-               {"common", "tag" + std::to_string(i % 20)}, 1900 + i));
-      v1::Event event = MakeEvent("u", "i", "impression",
-                                  i % 4 == 0 ? std::vector<std::string>{"click"}
-                                             : std::vector<std::string>{});
-      event.set_time_ms(kNow);
-      fitter.ObserveEvent(event);
-    }
-    return *fitter.Finish();
-  }
-
-  int Index(const std::string& name) const {
-    const auto& names = pipeline_.dense_names();
-    const auto it = std::find(names.begin(), names.end(), name);
-    EXPECT_NE(it, names.end()) << name;
-    return static_cast<int>(it - names.begin());
-  }
-
-  Pipeline pipeline_ = Fit();
-  HistoryProfile profile_;
-};
+class ManyCandidatesTest : public DenseFeaturesTest {};
 
 TEST_F(ManyCandidatesTest, ManyAtOnceGiveTheBitsOfEachAlone) {
   Rng rng(5);
