@@ -96,12 +96,13 @@ void Ranker::UpdateEvents(const v1::History& history,
   // front (storage::Database::GetHistory).
   const int64_t stored = history.events_size();
   const int64_t known = static_cast<int64_t>(kept.events.size());
-  const int64_t added = history.count() - kept.profile_count;
-  const int64_t left = known + added - stored;
-  const bool grown = kept.profile_count >= 0 &&
-                     kept.profile_epoch == history.epoch() && added >= 0 &&
-                     added <= stored && left >= 0;
-  if (grown) {
+  // A request's own history may count anything: no difference may overflow.
+  const bool counted = kept.profile_count >= 0 &&
+                       kept.profile_epoch == history.epoch() &&
+                       history.count() >= kept.profile_count;
+  const int64_t added = counted ? history.count() - kept.profile_count : 0;
+  const int64_t left = added <= stored ? known + added - stored : -1;
+  if (counted && left >= 0) {
     kept.events.erase(kept.events.begin(), kept.events.begin() + left);
   } else {
     kept.events.clear();

@@ -251,6 +251,7 @@ class PythonEngine {
       if (!schema_.has_value()) status = ReadSchema();
     }
     RaiseIfError(status);
+    // NOLINTNEXTLINE(bugprone-unchecked-optional-access): ReadSchema set it
     return *schema_;
   }
   absl::Status ReadSchema() {
