@@ -12,7 +12,6 @@
 #include "base/strings.h"
 #include "engine/train/item_knn.h"
 #include "engine/train/item_lists.h"
-#include "engine/train/metrics.h"
 #include "engine/train/neighbour_table.h"
 
 namespace attune {
@@ -60,19 +59,6 @@ std::vector<EvalCase> EvenlySpaced(std::span<const EvalCase> cases,
   for (int64_t i = 0; i < limit; ++i)
     sample.push_back(cases[i * count / limit]);
   return sample;
-}
-
-double UnseenNdcg(std::span<const TargetRanks> ranks, int k) {
-  double sum = 0;
-  for (const TargetRanks& rank : ranks) sum += NdcgAt(rank.unseen, k);
-  return ranks.empty() ? 0 : sum / static_cast<double>(ranks.size());
-}
-
-void StoreRanks(std::span<const TargetRanks> ranks, BaselineResult* result) {
-  for (const TargetRanks& rank : ranks) {
-    result->ranks_all.push_back(rank.all);
-    result->ranks_unseen.push_back(rank.unseen);
-  }
 }
 
 std::vector<float> HalfLives(const Split& split,
@@ -125,9 +111,9 @@ class BaselineEvaluation {
         const auto validation,
         RankCases(split_, selection_, 1, context_, pool_, score));
     result.validation_ndcg = UnseenNdcg(validation[0], options_.selection_k);
-    ATTUNE_ASSIGN_OR_RETURN(const auto test, RankCases(split_, split_.test(), 1,
-                                                       context_, pool_, score));
-    StoreRanks(test[0], &result);
+    ATTUNE_ASSIGN_OR_RETURN(
+        auto test, RankCases(split_, split_.test(), 1, context_, pool_, score));
+    result.ranks = std::move(test[0]);
     return result;
   }
 
@@ -160,9 +146,9 @@ class BaselineEvaluation {
     const NeighbourTable table = similarities.Neighbourhoods(
         result->setting.neighbours, result->setting.shrink, pool_);
     ATTUNE_ASSIGN_OR_RETURN(
-        const auto ranks,
+        auto ranks,
         Rank(table, std::span(&result->setting.half_life, 1), split_.test()));
-    StoreRanks(ranks[0], result);
+    result->ranks = std::move(ranks[0]);
     return absl::OkStatus();
   }
 

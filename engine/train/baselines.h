@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "base/execution_context.h"
 #include "base/parallel.h"
+#include "engine/train/metrics.h"
 #include "engine/train/split.h"
 
 namespace attune {
@@ -38,14 +39,12 @@ struct BaselineOptions {
   int64_t max_pairs = 200'000'000;
 };
 
-/// A baseline's ranks of the test targets, in the order of Split::test(); for
-/// SummarizeRanks and PairedNdcgDifference.
+/// How a baseline ranks the test targets.
 struct BaselineResult {
   std::string name;            ///< "popularity", "item-kNN", "item-kNN, recent"
   KnnSetting setting;          ///< of the two kNN
   double validation_ndcg = 0;  ///< at selection_k, unseen
-  std::vector<double> ranks_all;
-  std::vector<double> ranks_unseen;
+  std::vector<TargetRanks> ranks;  ///< in the order of Split::test()
 };
 
 /// Ranks the test targets by popularity (number of training users), item-kNN

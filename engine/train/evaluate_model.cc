@@ -18,12 +18,7 @@ absl::StatusOr<EvaluationReport> EvaluateModel(
   ATTUNE_ASSIGN_OR_RETURN(
       auto set, LoadEvaluationSet(database, options.split, model, context));
   ThreadPool pool(options.threads);
-  EvaluationReport report;
-  report.protocol = std::string(ProtocolName(options.split.protocol));
-  report.cases = static_cast<int64_t>(set->split->test().size());
-  report.candidates = static_cast<int32_t>(set->split->candidates().size());
-  report.items = set->split->item_count();
-  report.data_fingerprint = set->dataset->Fingerprint();
+  EvaluationReport report = StartReport(*set->dataset, *set->split);
   if (options.with_baselines) {
     ATTUNE_ASSIGN_OR_RETURN(
         report.rows, BaselineRows(*set->split, options.ks, context, pool));
@@ -44,31 +39,16 @@ absl::StatusOr<EvaluationReport> EvaluateModel(
   evaluator.SetCancelled(options.cancelled);
   const FusionChoice choice{model.config().fusion_mode,
                             model.config().fusion_weight};
-  std::vector<double> all, unseen;
-  for (const bool exclude_seen : {false, true}) {
-    Evaluator::Options evaluation;
-    evaluation.rerank = options.rerank;
-    evaluation.exclude_seen = exclude_seen;
-    ATTUNE_ASSIGN_OR_RETURN(
-        auto ranks,
-        evaluator.Rank(set->split->test(), {&choice, 1}, evaluation));
-    for (const TargetRanks& rank : ranks[0]) {
-      (exclude_seen ? unseen : all)
-          .push_back(exclude_seen ? rank.unseen : rank.all);
-    }
-  }
+  ATTUNE_ASSIGN_OR_RETURN(const auto ranks,
+                          evaluator.TestRanks(choice, options.rerank));
   report.rows.push_back(
-      MakeEvaluationRow("model", model.version(), all, unseen, options.ks));
+      MakeEvaluationRow("model", model.version(), ranks, options.ks));
   std::span<const ImpressionCase> shown = set->split->test_impressions();
   if (model.config().tasks.size() > 1 && !shown.empty()) {
-    report.tasks = TaskRows("item rate", *set->dataset, shown,
-                            ItemRateScores(*set->dataset, *set->split, shown));
     ATTUNE_ASSIGN_OR_RETURN(const TaskScores scores,
                             evaluator.ScoreImpressions(
                                 *set->dataset, shown, data.tasks, choice.mode));
-    for (TaskRow& row : TaskRows("model", *set->dataset, shown, scores)) {
-      report.tasks.push_back(std::move(row));
-    }
+    report.tasks = ImpressionRows(*set->dataset, *set->split, scores);
   }
   return report;
 }

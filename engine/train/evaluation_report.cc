@@ -6,7 +6,6 @@
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "engine/train/baselines.h"
-#include "engine/train/metrics.h"
 #include "engine/train/recent_popularity.h"
 
 namespace attune {
@@ -18,13 +17,27 @@ const EvaluationRow* EvaluationReport::Find(std::string_view name) const {
   return nullptr;
 }
 
+EvaluationReport StartReport(const Dataset& dataset, const Split& split) {
+  EvaluationReport report;
+  report.protocol = std::string(ProtocolName(split.options().protocol));
+  report.data_fingerprint = dataset.Fingerprint();
+  report.cases = static_cast<int64_t>(split.test().size());
+  report.candidates = static_cast<int32_t>(split.candidates().size());
+  report.items = split.item_count();
+  return report;
+}
+
 EvaluationRow MakeEvaluationRow(std::string name, std::string setting,
-                                std::span<const double> ranks_all,
-                                std::span<const double> ranks_unseen,
+                                std::span<const TargetRanks> ranks,
                                 std::span<const int> ks) {
   EvaluationRow row;
   row.name = std::move(name);
   row.setting = std::move(setting);
+  std::vector<double> ranks_all, ranks_unseen;
+  for (const TargetRanks& rank : ranks) {
+    ranks_all.push_back(rank.all);
+    ranks_unseen.push_back(rank.unseen);
+  }
   const RankingMetrics all = SummarizeRanks(ranks_all, ks);
   const RankingMetrics unseen = SummarizeRanks(ranks_unseen, ks);
   for (size_t i = 0; i < ks.size(); ++i) {
@@ -50,7 +63,7 @@ absl::StatusOr<std::vector<EvaluationRow>> BaselineRows(
     rows.push_back(MakeEvaluationRow(
         baseline.name,
         baseline.name == "popularity" ? "" : KnnSettingText(baseline.setting),
-        baseline.ranks_all, baseline.ranks_unseen, ks));
+        baseline.ranks, ks));
   }
   ATTUNE_ASSIGN_OR_RETURN(const std::optional<RecentPopularity> recent,
                           EvaluateRecentPopularity(split, context, pool));
@@ -58,7 +71,18 @@ absl::StatusOr<std::vector<EvaluationRow>> BaselineRows(
     rows.insert(rows.begin() + 1,
                 MakeEvaluationRow("popularity, recent",
                                   StrCat("half-life ", recent->hours, " h"),
-                                  recent->ranks_all, recent->ranks_unseen, ks));
+                                  recent->ranks, ks));
+  }
+  return rows;
+}
+
+std::vector<TaskRow> ImpressionRows(const Dataset& dataset, const Split& split,
+                                    const TaskScores& scores) {
+  const std::span<const ImpressionCase> shown = split.test_impressions();
+  std::vector<TaskRow> rows = TaskRows("item rate", dataset, shown,
+                                       ItemRateScores(dataset, split, shown));
+  for (TaskRow& row : TaskRows("model", dataset, shown, scores)) {
+    rows.push_back(std::move(row));
   }
   return rows;
 }

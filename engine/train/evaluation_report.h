@@ -7,9 +7,12 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/execution_context.h"
 #include "base/parallel.h"
-#include "engine/train/evaluator.h"
+#include "engine/train/dataset.h"
+#include "engine/train/metrics.h"
 #include "engine/train/split.h"
+#include "engine/train/task_report.h"
 
 namespace attune {
 
@@ -40,10 +43,12 @@ struct EvaluationReport {
   const EvaluationRow* Find(std::string_view name) const;
 };
 
+/// A report without rows about a split of `dataset`.
+EvaluationReport StartReport(const Dataset& dataset, const Split& split);
+
 /// A row from the ranks of the test targets.
 EvaluationRow MakeEvaluationRow(std::string name, std::string setting,
-                                std::span<const double> ranks_all,
-                                std::span<const double> ranks_unseen,
+                                std::span<const TargetRanks> ranks,
                                 std::span<const int> ks);
 
 /// Rows of popularity, of both kNN, and, where all is timed, of the popularity
@@ -51,5 +56,10 @@ EvaluationRow MakeEvaluationRow(std::string name, std::string setting,
 absl::StatusOr<std::vector<EvaluationRow>> BaselineRows(
     const Split& split, std::span<const int> ks,
     const ExecutionContext& context, ThreadPool& pool);
+
+/// Rows of the impressions of the test window: each item's rate in the training
+/// part, then the model, whose scores these are.
+std::vector<TaskRow> ImpressionRows(const Dataset& dataset, const Split& split,
+                                    const TaskScores& scores);
 
 }  // namespace attune

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 #include "attention/modules/row_ops.h"
 #include "base/status_macros.h"
@@ -194,6 +195,24 @@ absl::Status Evaluator::RankOne(Worker& worker, const EvalCase& c,
     ranks[i] = RankTarget(scores, c.target, candidates, worker.seen);
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<TargetRanks>> Evaluator::TestRanks(
+    const FusionChoice& choice, int rerank) const {
+  std::vector<TargetRanks> result;
+  for (const bool exclude_seen : {false, true}) {
+    ATTUNE_ASSIGN_OR_RETURN(
+        auto ranks, Rank(split_.test(), {&choice, 1},
+                         {.rerank = rerank, .exclude_seen = exclude_seen}));
+    if (!exclude_seen) {
+      result = std::move(ranks[0]);
+      continue;
+    }
+    for (size_t i = 0; i < result.size(); ++i) {
+      result[i].unseen = ranks[0][i].unseen;
+    }
+  }
+  return result;
 }
 
 absl::StatusOr<TaskScores> Evaluator::ScoreImpressions(

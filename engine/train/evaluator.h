@@ -52,6 +52,11 @@ class Evaluator {
       std::span<const EvalCase> cases, std::span<const FusionChoice> choices,
       const Options& options) const;
 
+  /// Ranks of the split's test targets in its order: `all` where seen items
+  /// compete for the `rerank` places, `unseen` where they are taken out before.
+  absl::StatusOr<std::vector<TargetRanks>> TestRanks(const FusionChoice& choice,
+                                                     int rerank) const;
+
   /// Scores impressions at the time when they were shown, each with the events
   /// before it. `tasks` maps the dataset's tasks to the model's (-1: not one;
   /// its logits are 0).

@@ -69,6 +69,12 @@ double NdcgAt(double rank, int k) {
   return rank <= k ? 1 / std::log2(rank + 1) : 0;
 }
 
+double UnseenNdcg(std::span<const TargetRanks> ranks, int k) {
+  double sum = 0;
+  for (const TargetRanks& rank : ranks) sum += NdcgAt(rank.unseen, k);
+  return ranks.empty() ? 0 : sum / static_cast<double>(ranks.size());
+}
+
 RankingMetrics SummarizeRanks(std::span<const double> ranks,
                               std::span<const int> ks) {
   RankingMetrics metrics;

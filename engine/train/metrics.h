@@ -13,6 +13,8 @@ namespace attune {
 struct TargetRanks {
   double all = 0;     ///< every candidate competes
   double unseen = 0;  ///< the seen items are taken out
+
+  bool operator==(const TargetRanks&) const = default;
 };
 
 /// The target's rank by score, 1 + (number better) + (number equal) / 2: what a
@@ -29,6 +31,8 @@ TargetRanks RankTarget(std::span<const float> scores, int32_t target,
 double HitAt(double rank, int k);
 /// 1 / log2(rank + 1) if rank <= k, else 0: NDCG with one relevant item.
 double NdcgAt(double rank, int k);
+/// Mean NDCG@k of the unseen ranks, summed in their order; 0 for none.
+double UnseenNdcg(std::span<const TargetRanks> ranks, int k);
 
 struct Mean {
   double value = 0;

@@ -46,11 +46,10 @@ auto NetworkEvaluator::With(std::span<const float> values, Use use)
   return use(evaluator);
 }
 
-absl::StatusOr<std::vector<std::vector<TargetRanks>>> NetworkEvaluator::Rank(
-    std::span<const float> values, std::span<const EvalCase> cases,
-    std::span<const FusionChoice> choices, const Evaluator::Options& options) {
+absl::StatusOr<std::vector<TargetRanks>> NetworkEvaluator::TestRanks(
+    std::span<const float> values, const FusionChoice& choice, int rerank) {
   return With(values, [&](const Evaluator& evaluator) {
-    return evaluator.Rank(cases, choices, options);
+    return evaluator.TestRanks(choice, rerank);
   });
 }
 
@@ -81,17 +80,14 @@ absl::StatusOr<double> NetworkEvaluator::TaskMetric(
 absl::StatusOr<std::vector<double>> NetworkEvaluator::ValidationNdcg(
     std::span<const float> values, std::span<const FusionChoice> choices,
     int rerank) {
-  Evaluator::Options options;
-  options.rerank = rerank;
-  options.exclude_seen = true;
   ATTUNE_ASSIGN_OR_RETURN(
-      auto ranks, Rank(values, data_.split->validation(), choices, options));
+      const auto ranks, With(values, [&](const Evaluator& evaluator) {
+        return evaluator.Rank(data_.split->validation(), choices,
+                              {.rerank = rerank, .exclude_seen = true});
+      }));
   std::vector<double> metrics;
   for (const std::vector<TargetRanks>& list : ranks) {
-    double sum = 0;
-    for (const TargetRanks& rank : list) sum += NdcgAt(rank.unseen, 10);
-    metrics.push_back(list.empty() ? 0
-                                   : sum / static_cast<double>(list.size()));
+    metrics.push_back(UnseenNdcg(list, 10));
   }
   return metrics;
 }

@@ -30,10 +30,9 @@ class NetworkEvaluator {
   ConstMatrixView x() const { return View(x_); }
   ConstMatrixView q() const { return View(q_); }
 
-  /// Evaluator::Rank with these weights.
-  absl::StatusOr<std::vector<std::vector<TargetRanks>>> Rank(
-      std::span<const float> values, std::span<const EvalCase> cases,
-      std::span<const FusionChoice> choices, const Evaluator::Options& options);
+  /// Evaluator::TestRanks with these weights.
+  absl::StatusOr<std::vector<TargetRanks>> TestRanks(
+      std::span<const float> values, const FusionChoice& choice, int rerank);
   /// Logits of impressions with these weights.
   absl::StatusOr<TaskScores> ScoreImpressions(
       std::span<const float> values, std::span<const ImpressionCase> cases,

@@ -7,7 +7,6 @@
 #include <optional>
 
 #include "base/status_macros.h"
-#include "engine/train/metrics.h"
 
 namespace attune {
 namespace {
@@ -73,12 +72,6 @@ absl::StatusOr<std::vector<TargetRanks>> RankCases(
   return ranks;
 }
 
-double Ndcg(std::span<const TargetRanks> ranks) {
-  double sum = 0;
-  for (const TargetRanks& rank : ranks) sum += NdcgAt(rank.unseen, kSelectionK);
-  return ranks.empty() ? 0 : sum / static_cast<double>(ranks.size());
-}
-
 bool IsTimed(const Split& split) {
   const auto has_time = [](const auto& x) { return x.has_time; };
   return std::all_of(split.events().begin(), split.events().end(), has_time) &&
@@ -99,19 +92,14 @@ absl::StatusOr<std::optional<RecentPopularity>> EvaluateRecentPopularity(
     const auto ranks =
         RankCases(split, events, split.validation(), kHours[i], context);
     statuses[i] = ranks.status();
-    if (ranks.ok()) ndcg[i] = Ndcg(*ranks);
+    if (ranks.ok()) ndcg[i] = UnseenNdcg(*ranks, kSelectionK);
   });
   for (const absl::Status& status : statuses) ATTUNE_RETURN_IF_ERROR(status);
   const size_t best = static_cast<size_t>(
       std::max_element(ndcg.begin(), ndcg.end()) - ndcg.begin());
-  RecentPopularity result{kHours[best], ndcg[best], {}, {}};
-  ATTUNE_ASSIGN_OR_RETURN(
-      const auto ranks,
-      RankCases(split, events, split.test(), result.hours, context));
-  for (const TargetRanks& rank : ranks) {
-    result.ranks_all.push_back(rank.all);
-    result.ranks_unseen.push_back(rank.unseen);
-  }
+  RecentPopularity result{kHours[best], ndcg[best], {}};
+  ATTUNE_ASSIGN_OR_RETURN(result.ranks, RankCases(split, events, split.test(),
+                                                  result.hours, context));
   return result;
 }
 

@@ -6,6 +6,7 @@
 #include "absl/status/statusor.h"
 #include "base/execution_context.h"
 #include "base/parallel.h"
+#include "engine/train/metrics.h"
 #include "engine/train/split.h"
 
 namespace attune {
@@ -17,7 +18,7 @@ namespace attune {
 struct RecentPopularity {
   double hours = 0;            ///< the half-life with the best validation NDCG
   double validation_ndcg = 0;  ///< at 10, unseen
-  std::vector<double> ranks_all, ranks_unseen;  ///< of Split::test()
+  std::vector<TargetRanks> ranks;  ///< in the order of Split::test()
 };
 
 /// Chooses among half-lives of an hour, six, a day and a week. None where a

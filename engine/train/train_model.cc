@@ -13,9 +13,9 @@
 #include "engine/rank/value_formula.h"
 #include "engine/train/calibration.h"
 #include "engine/train/continued_model.h"
+#include "engine/train/evaluation_json.h"
 #include "engine/train/golden.h"
 #include "engine/train/trainer_checkpoint.h"
-#include "engine/train/training_report.h"
 #include "engine/train/training_set.h"
 
 namespace attune {
@@ -75,18 +75,25 @@ std::vector<std::string> Vocabulary(const TrainingSet& set) {
   return ids;
 }
 
-/// How well held-out targets and impressions are foretold.
-absl::StatusOr<double> HeldOut(Trainer& trainer, std::span<const float> values,
-                               const FusionChoice& choice) {
+absl::StatusOr<double> ValidationNdcg(Trainer& trainer,
+                                      std::span<const float> values,
+                                      const FusionChoice& choice) {
   ATTUNE_ASSIGN_OR_RETURN(const std::vector<double> ndcg,
                           trainer.Validate(values, {&choice, 1}));
-  ATTUNE_ASSIGN_OR_RETURN(const double gauc,
-                          trainer.TaskMetric(values, choice.mode));
-  return ndcg[0] + gauc;
+  return ndcg[0];
 }
 
-FusionChoice FusionOf(const ModelConfig& config) {
-  return {config.fusion_mode, config.fusion_weight};
+/// How well a model that is to go on foretells held-out targets and
+/// impressions.
+absl::StatusOr<double> HeldOut(Trainer& trainer, const ModelConfig& config,
+                               std::span<const float> values) {
+  ATTUNE_ASSIGN_OR_RETURN(
+      const double ndcg,
+      ValidationNdcg(trainer, values,
+                     {config.fusion_mode, config.fusion_weight}));
+  ATTUNE_ASSIGN_OR_RETURN(const double gauc,
+                          trainer.TaskMetric(values, config.fusion_mode));
+  return ndcg + gauc;
 }
 
 /// The newest checkpoint of a run; epoch 0: there is none.
@@ -146,26 +153,17 @@ absl::StatusOr<ChosenFusion> ChooseFusion(Trainer& trainer,
   return ChosenFusion{choices[best], metrics[best]};
 }
 
-absl::StatusOr<EvaluationRow> ModelRow(Trainer& trainer, const Split& split,
+absl::StatusOr<EvaluationRow> ModelRow(Trainer& trainer,
                                        std::span<const float> values,
                                        const std::string& name,
                                        const FusionChoice& choice) {
-  std::vector<double> all, unseen;
-  for (const bool exclude_seen : {false, true}) {
-    ATTUNE_ASSIGN_OR_RETURN(
-        auto ranks,
-        trainer.Rank(values, split.test(), {&choice, 1}, exclude_seen));
-    for (const TargetRanks& rank : ranks[0]) {
-      (exclude_seen ? unseen : all)
-          .push_back(exclude_seen ? rank.unseen : rank.all);
-    }
-  }
+  ATTUNE_ASSIGN_OR_RETURN(const auto ranks, trainer.TestRanks(values, choice));
   return MakeEvaluationRow(
       name,
       choice.weight == 0 ? ""
                          : StrCat(kModeNames[static_cast<int>(choice.mode)],
                                   " x ", choice.weight),
-      all, unseen, kReportKs);
+      ranks, kReportKs);
 }
 
 absl::StatusOr<TrainModelResult> Run(storage::Database& database,
@@ -207,8 +205,8 @@ absl::StatusOr<TrainModelResult> Run(storage::Database& database,
                             ContinuedWeights(*options.from, config, item_ids,
                                              trainer->InitialValues()));
     state.continued = true;
-    ATTUNE_ASSIGN_OR_RETURN(before, HeldOut(*trainer, state.values,
-                                            FusionOf(options.from->config())));
+    ATTUNE_ASSIGN_OR_RETURN(
+        before, HeldOut(*trainer, options.from->config(), state.values));
   }
   if (options.resume) {
     ATTUNE_RETURN_IF_ERROR(LoadTrainerState(checkpoint, identity, state));
@@ -227,9 +225,8 @@ absl::StatusOr<TrainModelResult> Run(storage::Database& database,
   if (options.force_fusion.has_value()) {
     result.fusion = *options.force_fusion;
     ATTUNE_ASSIGN_OR_RETURN(
-        const std::vector<double> metrics,
-        trainer->Validate(state.values, {&result.fusion, 1}));
-    result.validation_ndcg = metrics[0];
+        result.validation_ndcg,
+        ValidationNdcg(*trainer, state.values, result.fusion));
   } else {
     ATTUNE_ASSIGN_OR_RETURN(
         const ChosenFusion chosen,
@@ -238,9 +235,11 @@ absl::StatusOr<TrainModelResult> Run(storage::Database& database,
     result.validation_ndcg = chosen.metric;
   }
   if (options.from != nullptr) {
-    ATTUNE_ASSIGN_OR_RETURN(const double now,
-                            HeldOut(*trainer, state.values, result.fusion));
-    ATTUNE_RETURN_IF_ERROR(CheckNotWorse(*options.from, before, now));
+    ATTUNE_ASSIGN_OR_RETURN(
+        const double gauc,
+        trainer->TaskMetric(state.values, result.fusion.mode));
+    ATTUNE_RETURN_IF_ERROR(
+        CheckNotWorse(*options.from, before, result.validation_ndcg + gauc));
   }
   Json calibration;
   if (const auto shown = set->split->validation_impressions();
@@ -259,11 +258,7 @@ absl::StatusOr<TrainModelResult> Run(storage::Database& database,
   config.fusion_weight = result.fusion.weight;
 
   EvaluationReport& report = result.report;
-  report.protocol = std::string(ProtocolName(split_options.protocol));
-  report.cases = static_cast<int64_t>(set->split->test().size());
-  report.candidates = static_cast<int32_t>(set->split->candidates().size());
-  report.items = set->split->item_count();
-  report.data_fingerprint = set->dataset->Fingerprint();
+  report = StartReport(*set->dataset, *set->split);
   ATTUNE_ASSIGN_OR_RETURN(report.rows,
                           BaselineRows(*set->split, kReportKs, context, pool));
   struct Variant {
@@ -278,22 +273,18 @@ absl::StatusOr<TrainModelResult> Run(storage::Database& database,
   }
   variants.push_back({"model", result.fusion});
   for (const Variant& variant : variants) {
-    ATTUNE_ASSIGN_OR_RETURN(EvaluationRow row,
-                            ModelRow(*trainer, *set->split, state.values,
-                                     variant.name, variant.choice));
+    ATTUNE_ASSIGN_OR_RETURN(
+        EvaluationRow row,
+        ModelRow(*trainer, state.values, variant.name, variant.choice));
     report.rows.push_back(std::move(row));
   }
 
   std::span<const ImpressionCase> shown = set->split->test_impressions();
   if (config.tasks.size() > 1 && !shown.empty()) {
-    report.tasks = TaskRows("item rate", *set->dataset, shown,
-                            ItemRateScores(*set->dataset, *set->split, shown));
     ATTUNE_ASSIGN_OR_RETURN(
         const TaskScores scores,
         trainer->ScoreImpressions(state.values, shown, config.fusion_mode));
-    for (TaskRow& row : TaskRows("model", *set->dataset, shown, scores)) {
-      report.tasks.push_back(std::move(row));
-    }
+    report.tasks = ImpressionRows(*set->dataset, *set->split, scores);
   }
 
   Model::Parts parts;
@@ -322,7 +313,7 @@ absl::StatusOr<TrainModelResult> Run(storage::Database& database,
                       {"parameters", trainer->network().layout().size()},
                       {"model", Json::parse(config.ToJson())},
                       {"validation_ndcg_10", result.validation_ndcg},
-                      {"evaluation", ReportJson(report)},
+                      {"evaluation", EvaluationJson(report)},
                       {"seconds", result.seconds}};
   if (!calibration.is_null()) report_json["calibration"] = calibration;
   if (options.from != nullptr) {

@@ -271,13 +271,9 @@ absl::StatusOr<std::vector<double>> Trainer::Validate(
                                          impl_->options.rerank);
 }
 
-absl::StatusOr<std::vector<std::vector<TargetRanks>>> Trainer::Rank(
-    std::span<const float> values, std::span<const EvalCase> cases,
-    std::span<const FusionChoice> choices, bool exclude_seen) {
-  Evaluator::Options options;
-  options.rerank = impl_->options.rerank;
-  options.exclude_seen = exclude_seen;
-  return impl_->evaluator.Rank(values, cases, choices, options);
+absl::StatusOr<std::vector<TargetRanks>> Trainer::TestRanks(
+    std::span<const float> values, const FusionChoice& choice) {
+  return impl_->evaluator.TestRanks(values, choice, impl_->options.rerank);
 }
 
 absl::StatusOr<TaskScores> Trainer::ScoreImpressions(

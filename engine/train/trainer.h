@@ -60,10 +60,9 @@ class Trainer {
   /// choose the fusion weight.
   absl::StatusOr<std::vector<double>> Validate(
       std::span<const float> values, std::span<const FusionChoice> choices);
-  /// Ranks of the given cases; `exclude_seen` as in Evaluator::Options.
-  absl::StatusOr<std::vector<std::vector<TargetRanks>>> Rank(
-      std::span<const float> values, std::span<const EvalCase> cases,
-      std::span<const FusionChoice> choices, bool exclude_seen);
+  /// Evaluator::TestRanks with these weights.
+  absl::StatusOr<std::vector<TargetRanks>> TestRanks(
+      std::span<const float> values, const FusionChoice& choice);
 
   /// Logits of impressions with the given values.
   absl::StatusOr<TaskScores> ScoreImpressions(

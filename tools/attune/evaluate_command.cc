@@ -14,6 +14,7 @@
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "engine/train/evaluate_model.h"
+#include "engine/train/evaluation_json.h"
 #include "engine/train/model_origin.h"
 #include "storage/database.h"
 #include "tools/attune/commands.h"

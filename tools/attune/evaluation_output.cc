@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "engine/rank/text_table.h"
@@ -71,40 +70,6 @@ std::string EvaluationTable(const EvaluationReport& report, bool unseen_only) {
                      Count(report.cases, "held-out target"), among) +
          table.ToString() +
          (report.tasks.empty() ? "" : TaskTable(report.tasks));
-}
-
-nlohmann::ordered_json EvaluationJson(const EvaluationReport& report) {
-  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
-  for (const EvaluationRow& row : report.rows) {
-    nlohmann::ordered_json metrics = nlohmann::ordered_json::array();
-    for (const EvaluationRow::AtK& at : row.at_k) {
-      metrics.push_back({{"k", at.k},
-                         {"ndcg_unseen", at.ndcg_unseen},
-                         {"ndcg_unseen_error", at.ndcg_unseen_error},
-                         {"hit_rate_unseen", at.hit_rate_unseen},
-                         {"ndcg_all", at.ndcg_all},
-                         {"hit_rate_all", at.hit_rate_all}});
-    }
-    rows.push_back({{"ranker", row.name},
-                    {"setting", row.setting},
-                    {"metrics", std::move(metrics)}});
-  }
-  nlohmann::ordered_json tasks = nlohmann::ordered_json::array();
-  for (const TaskRow& row : report.tasks) {
-    tasks.push_back({{"ranker", row.name},
-                     {"task", row.task},
-                     {"auc", row.auc},
-                     {"gauc", row.gauc},
-                     {"gauc_by_user", row.gauc_by_user},
-                     {"log_loss", row.log_loss},
-                     {"calibration_error", row.calibration_error},
-                     {"impressions", row.impressions},
-                     {"positives", row.positives},
-                     {"users", row.users}});
-  }
-  return {{"protocol", report.protocol},     {"cases", report.cases},
-          {"candidates", report.candidates}, {"items", report.items},
-          {"rows", std::move(rows)},         {"tasks", std::move(tasks)}};
 }
 
 }  // namespace attune

@@ -14,6 +14,7 @@
 #include "base/strings.h"
 #include "engine/io/text_file.h"
 #include "engine/train/continued_model.h"
+#include "engine/train/evaluation_json.h"
 #include "engine/train/scalar_log.h"
 #include "engine/train/train_model.h"
 #include "features/time_value.h"

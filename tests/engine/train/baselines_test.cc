@@ -28,8 +28,13 @@ void ExpectPublished(const BaselineResult& result, const Published& want) {
   SCOPED_TRACE(want.name);
   EXPECT_EQ(result.name, want.name);
   const std::vector<int> ks = {10, 50};
-  const RankingMetrics all = SummarizeRanks(result.ranks_all, ks);
-  const RankingMetrics unseen = SummarizeRanks(result.ranks_unseen, ks);
+  std::vector<double> ranks_all, ranks_unseen;
+  for (const TargetRanks& rank : result.ranks) {
+    ranks_all.push_back(rank.all);
+    ranks_unseen.push_back(rank.unseen);
+  }
+  const RankingMetrics all = SummarizeRanks(ranks_all, ks);
+  const RankingMetrics unseen = SummarizeRanks(ranks_unseen, ks);
   EXPECT_NEAR(all.at_k[0].hit_rate.value, want.hit10_all, kTolerance);
   EXPECT_NEAR(all.at_k[0].ndcg.value, want.ndcg10_all, kTolerance);
   EXPECT_NEAR(all.at_k[1].hit_rate.value, want.hit50_all, kTolerance);
@@ -128,8 +133,8 @@ TEST(BaselinesTest, SameForAnyNumberOfThreads) {
   ASSERT_TRUE(a.ok() && b.ok());
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ((*a)[i].setting, (*b)[i].setting);
-    EXPECT_EQ((*a)[i].ranks_unseen, (*b)[i].ranks_unseen);
-    EXPECT_EQ((*a)[i].ranks_all.size(), split->test().size());
+    EXPECT_EQ((*a)[i].ranks, (*b)[i].ranks);
+    EXPECT_EQ((*a)[i].ranks.size(), split->test().size());
   }
 }
 
@@ -142,7 +147,10 @@ TEST(BaselinesTest, SelectionMayUseFewerCases) {
       EvaluateBaselines(*split, {.max_selection_cases = 2}, context, pool);
   ASSERT_TRUE(results.ok());
   // Everybody takes 4 after 1 2 3; nobody has 4 or 5 in training.
-  EXPECT_EQ((*results)[0].ranks_unseen, std::vector<double>(9, 1.0));
+  ASSERT_EQ((*results)[0].ranks.size(), 9u);
+  for (const TargetRanks& rank : (*results)[0].ranks) {
+    EXPECT_EQ(rank.unseen, 1.0);
+  }
   EXPECT_EQ((*results)[0].validation_ndcg, NdcgAt(1.5, 10));
 }
 
