@@ -1,7 +1,6 @@
 #include "engine/train/active_items.h"
 
 #include <cmath>
-#include <numeric>
 
 #include "base/rng.h"
 
@@ -10,19 +9,26 @@ namespace attune {
 ActiveItems::ActiveItems(const Split& split, const TrainOptions& options)
     : split_(split) {
   index_.assign(split.item_count(), -1);
-  if (split.item_count() <= options.full_softmax_items) {
-    list_.resize(split.item_count());
-    std::iota(list_.begin(), list_.end(), 0);
-    index_ = list_;
-    return;
-  }
-  sampled_negatives_ = options.sampled_negatives;
   training_counts_.assign(split.item_count(), 0);
   for (int32_t user = 0; user < split.user_count(); ++user) {
     for (const Interaction& event : split.training(user)) {
       ++training_counts_[event.item];
     }
   }
+  for (int32_t item = 0; item < split.item_count(); ++item) {
+    if (training_counts_[item] > 0) known_.push_back(item);
+  }
+  if (static_cast<int64_t>(known_.size()) > options.full_softmax_items) {
+    sampled_negatives_ = options.sampled_negatives;
+    return;
+  }
+  for (const int32_t item : known_) Activate(item);
+}
+
+void ActiveItems::Activate(int32_t item) {
+  if (index_[item] >= 0) return;
+  index_[item] = static_cast<int32_t>(list_.size());
+  list_.push_back(item);
 }
 
 bool ActiveItems::Choose(std::span<const TrainingSequence> batch,
@@ -31,20 +37,15 @@ bool ActiveItems::Choose(std::span<const TrainingSequence> batch,
   for (int32_t item : list_) index_[item] = -1;
   list_.clear();
   class_bias_.clear();
-  const auto add = [&](int32_t item) {
-    if (index_[item] >= 0) return;
-    index_[item] = static_cast<int32_t>(list_.size());
-    list_.push_back(item);
-  };
   int64_t tokens = 0;
   for (const TrainingSequence& piece : batch) {
-    for (const Interaction& event : piece.events) add(event.item);
+    for (const Interaction& event : piece.events) Activate(event.item);
     tokens += static_cast<int64_t>(piece.events.size());
   }
   Rng rng(seed);
-  const int64_t count = split_.item_count();
+  const int64_t count = static_cast<int64_t>(known_.size());
   for (int i = 0; i < sampled_negatives_; ++i) {
-    add(static_cast<int32_t>(rng.Below(count)));
+    Activate(known_[rng.Below(count)]);
   }
   // logQ correction (Bengio and Senécal 2008): -log of the chance to be active,
   // as a uniform negative or as an item of the batch.

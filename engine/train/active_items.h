@@ -10,9 +10,11 @@
 
 namespace attune {
 
-/// The items that a match step's softmax runs over: all of a small catalogue,
-/// else the batch's own and uniform negatives, with the logQ correction. Holds
-/// a reference to the split.
+/// The items that a match step's softmax runs over: all that occur in the
+/// training part where these are few, else the batch's own and uniform
+/// negatives among them, with the logQ correction. Items without an event are
+/// none: always in the wrong, they would only teach that what is new is bad.
+/// Holds a reference to the split.
 class ActiveItems {
  public:
   ActiveItems(const Split& split, const TrainOptions& options);
@@ -28,11 +30,14 @@ class ActiveItems {
   std::span<const float> class_bias() const { return class_bias_; }
 
  private:
+  void Activate(int32_t item);
+
   const Split& split_;
   int sampled_negatives_ = 0;  // 0: all are active
   std::vector<int32_t> list_, index_;
   std::vector<float> class_bias_;
   std::vector<int64_t> training_counts_;  // by dataset item
+  std::vector<int32_t> known_;            // items with training events
 };
 
 }  // namespace attune

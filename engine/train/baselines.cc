@@ -92,8 +92,17 @@ class BaselineEvaluation {
     results[1].name = "item-kNN";
     results[2].name = "item-kNN, recent";
     ATTUNE_RETURN_IF_ERROR(Choose(similarities, &results[1], &results[2]));
-    ATTUNE_RETURN_IF_ERROR(Test(similarities, &results[1]));
-    ATTUNE_RETURN_IF_ERROR(Test(similarities, &results[2]));
+    for (BaselineResult* result : {&results[1], &results[2]}) {
+      const NeighbourTable table = similarities.Neighbourhoods(
+          result->setting.neighbours, result->setting.shrink, pool_);
+      ATTUNE_RETURN_IF_ERROR(Test(table, result));
+    }
+    if (options_.texts != nullptr) {
+      BaselineResult& text = results.emplace_back();
+      text.name = "text cosine";
+      ATTUNE_RETURN_IF_ERROR(ChooseHalfLife(*options_.texts, &text));
+      ATTUNE_RETURN_IF_ERROR(Test(*options_.texts, &text));
+    }
     return results;
   }
 
@@ -141,10 +150,23 @@ class BaselineEvaluation {
     return absl::OkStatus();
   }
 
-  absl::Status Test(const ItemSimilarities& similarities,
-                    BaselineResult* result) {
-    const NeighbourTable table = similarities.Neighbourhoods(
-        result->setting.neighbours, result->setting.shrink, pool_);
+  absl::Status ChooseHalfLife(const NeighbourTable& table,
+                              BaselineResult* result) {
+    std::vector<float> half_lives = {0};
+    half_lives.insert(half_lives.end(), half_lives_.begin(), half_lives_.end());
+    ATTUNE_ASSIGN_OR_RETURN(const auto ranks,
+                            Rank(table, half_lives, selection_));
+    result->validation_ndcg = -1;
+    for (size_t w = 0; w < half_lives.size(); ++w) {
+      const double ndcg = UnseenNdcg(ranks[w], options_.selection_k);
+      if (ndcg <= result->validation_ndcg) continue;
+      result->validation_ndcg = ndcg;
+      result->setting.half_life = half_lives[w];
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Test(const NeighbourTable& table, BaselineResult* result) {
     ATTUNE_ASSIGN_OR_RETURN(
         auto ranks,
         Rank(table, std::span(&result->setting.half_life, 1), split_.test()));

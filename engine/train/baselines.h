@@ -8,6 +8,7 @@
 #include "base/execution_context.h"
 #include "base/parallel.h"
 #include "engine/train/metrics.h"
+#include "engine/train/neighbour_table.h"
 #include "engine/train/split.h"
 
 namespace attune {
@@ -37,22 +38,27 @@ struct BaselineOptions {
   int64_t max_selection_cases = 20'000;
   /// See ItemSimilarities; the default is 1.6 GB at most.
   int64_t max_pairs = 200'000'000;
+  /// TextCosines() of the items: adds the row "text cosine". Null: none.
+  const NeighbourTable* texts = nullptr;
 };
 
 /// How a baseline ranks the test targets.
 struct BaselineResult {
-  std::string name;            ///< "popularity", "item-kNN", "item-kNN, recent"
-  KnnSetting setting;          ///< of the two kNN
-  double validation_ndcg = 0;  ///< at selection_k, unseen
+  /// "popularity", "item-kNN", "item-kNN, recent" or "text cosine".
+  std::string name;
+  KnnSetting setting;              ///< of all but popularity
+  double validation_ndcg = 0;      ///< at selection_k, unseen
   std::vector<TargetRanks> ranks;  ///< in the order of Split::test()
 };
 
 /// Ranks the test targets by popularity (number of training users), item-kNN
 /// and item-kNN with recency over all of split.candidates(). Counts come from
 /// the training part alone; the profile is the case's prefix. A model that
-/// does not beat the third has shown nothing yet. Only `context`'s deadline
-/// and cancel flag are used; Cancelled or DeadlineExceeded when they end it,
-/// InvalidArgument for an empty grid. Deterministic, whatever the threads.
+/// does not beat the third has shown nothing yet. Where texts are given, the
+/// cosine with the mean of the profile's texts is a fourth. Only `context`'s
+/// deadline and cancel flag are used; Cancelled or DeadlineExceeded when they
+/// end it, InvalidArgument for an empty grid. Deterministic, whatever the
+/// threads.
 absl::StatusOr<std::vector<BaselineResult>> EvaluateBaselines(
     const Split& split, const BaselineOptions& options,
     const ExecutionContext& context, ThreadPool& pool);

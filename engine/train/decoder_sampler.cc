@@ -113,15 +113,20 @@ void DecoderSampler::Begin(const MatchBatch& rows, size_t sequence,
 }
 
 void DecoderSampler::AddCandidate(int32_t item, int own, float log_weight,
-                                  uint32_t followed, Scratch& scratch,
+                                  uint32_t followed, Rng& rng, Scratch& scratch,
                                   DecoderBatch& out) const {
-  out.item.push_back(item);
+  const bool as_new = rng.Bernoulli(options_.new_item_dropout);
+  out.item.push_back(as_new ? item + split_.item_count() : item);
   out.log_weight.push_back(log_weight);
   out.followed.push_back(followed);
   const size_t width = static_cast<size_t>(features_.dense_width());
   out.dense.resize(out.dense.size() + width);
-  features_.Candidate(item, own, scratch.features,
-                      std::span(out.dense).last(width));
+  const std::span<float> dense = std::span(out.dense).last(width);
+  if (as_new) {
+    features_.NewCandidate(item, scratch.features, dense);
+  } else {
+    features_.Candidate(item, own, scratch.features, dense);
+  }
 }
 
 void DecoderSampler::SampleNext(const MatchBatch& rows, size_t sequence,
@@ -136,9 +141,13 @@ void DecoderSampler::SampleNext(const MatchBatch& rows, size_t sequence,
         next.has_time && network_.config().use_time, rng, scratch, group);
   group.weight = rows.weight[row];
   group.begin = static_cast<int64_t>(out.item.size());
-  AddCandidate(next.item, 1, 0, 0, scratch, out);
+  AddCandidate(next.item, 1, 0, 0, rng, scratch, out);
 
   // The hardest negatives of the match term, the user's own items left out.
+  // Items that training has not seen are none: see ActiveItems.
+  const auto is_known = [&](int64_t item) {
+    return cumulative_[item] > (item > 0 ? cumulative_[item - 1] : 0);
+  };
   scratch.match.resize(x.rows());
   const float* u = user.row(row);
   scratch.order.clear();
@@ -147,7 +156,7 @@ void DecoderSampler::SampleNext(const MatchBatch& rows, size_t sequence,
     float dot = 0;
     for (int64_t d = 0; d < x.cols(); ++d) dot += u[d] * vector[d];
     scratch.match[item] = dot;
-    if (!scratch.excluded[item]) {
+    if (!scratch.excluded[item] && is_known(item)) {
       scratch.order.push_back(static_cast<int32_t>(item));
     }
   }
@@ -170,7 +179,7 @@ void DecoderSampler::SampleNext(const MatchBatch& rows, size_t sequence,
     // Each stands for pool / hard of the pool.
     AddCandidate(scratch.order[i], 0,
                  std::log(static_cast<float>(pool) / static_cast<float>(hard)),
-                 0, scratch, out);
+                 0, rng, scratch, out);
   }
   const int popular = options_.decoder_negatives - hard;
   for (int i = 0; i < popular; ++i) {
@@ -181,7 +190,7 @@ void DecoderSampler::SampleNext(const MatchBatch& rows, size_t sequence,
         cumulative_.back();
     if (share <= 0) continue;
     AddCandidate(item, 0, static_cast<float>(-std::log(popular * share)), 0,
-                 scratch, out);
+                 rng, scratch, out);
   }
   for (int32_t item : scratch.order) scratch.hard[item] = 0;
   group.end = static_cast<int64_t>(out.item.size());
@@ -244,7 +253,7 @@ void DecoderSampler::SamplePages(const MatchBatch& rows, size_t sequence,
           followed |= 1u << (tasks_[bit] - 1);
         }
       }
-      AddCandidate(item.item, 0, 0, followed, scratch, out);
+      AddCandidate(item.item, 0, 0, followed, rng, scratch, out);
     }
     group.end = static_cast<int64_t>(out.item.size());
     out.groups.push_back(group);

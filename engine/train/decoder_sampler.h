@@ -57,7 +57,7 @@ class DecoderSampler {
              int64_t now_ms, bool has_time, Rng& rng, Scratch& scratch,
              DecoderGroup& group) const;
   void AddCandidate(int32_t item, int own, float log_weight, uint32_t followed,
-                    Scratch& scratch, DecoderBatch& out) const;
+                    Rng& rng, Scratch& scratch, DecoderBatch& out) const;
   int32_t DrawPopular(Rng& rng) const;
 
   const Network& network_;

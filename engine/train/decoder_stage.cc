@@ -34,11 +34,13 @@ DecoderStage::DecoderStage(const Network& network, const TrainingData& data,
 
 absl::StatusOr<double> DecoderStage::Run(
     std::span<const TrainingSequence> batch, int64_t number,
-    std::span<const float> values, ConstMatrixView x,
-    std::span<TrainingShard> shards, ThreadPool& pool) {
+    std::span<const float> values, std::span<TrainingShard> shards,
+    ThreadPool& pool) {
   FillShards(network_, data_, batch, identity_,
              /*with_last=*/network_.config().tasks.size() > 1, shards);
   const int64_t width = network_.config().width;
+  const int64_t items = static_cast<int64_t>(identity_.size());
+  const ConstMatrixView x(x_.data(), {2 * items, width});
   const int64_t count = static_cast<int64_t>(shards.size());
   const uint64_t seed =
       StreamSeed(options_.seed, 1, number, RandomUse::kDecoderStep);
@@ -58,7 +60,8 @@ absl::StatusOr<double> DecoderStage::Run(
                                     options_.decoder_match_dropout, rng,
                                     memory[s], user[s]);
     if (!shard.status.ok()) return;
-    sampler_.Sample(shard.rows, x, user[s], rng, shard.scratch, shard.groups);
+    sampler_.Sample(shard.rows, x.rows_slice(0, items), user[s], rng,
+                    shard.scratch, shard.groups);
   });
   double next = 0, shown = 0;
   for (const TrainingShard& shard : shards) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -22,12 +23,15 @@ class DecoderStage {
   DecoderStage(const Network& network, const TrainingData& data,
                const TrainOptions& options);
 
-  /// Step `number` of the stage; x [N, D] of all items. Leaves the gradients of
+  /// The item vectors of the frozen match part, x [2N, D]: of all items, then
+  /// as if they had no ids. Before the first step.
+  void SetItems(std::vector<float> x) { x_ = std::move(x); }
+
+  /// Step `number` of the stage. Leaves the gradients of
   /// the decoder's part in the shards; returns the loss.
   absl::StatusOr<double> Run(std::span<const TrainingSequence> batch,
                              int64_t number, std::span<const float> values,
-                             ConstMatrixView x, std::span<TrainingShard> shards,
-                             ThreadPool& pool);
+                             std::span<TrainingShard> shards, ThreadPool& pool);
 
   /// Offset of the first parameter that this stage trains.
   int64_t first_value() const { return first_value_; }
@@ -40,6 +44,7 @@ class DecoderStage {
   DecoderSampler sampler_;
   int64_t first_value_;
   std::vector<int32_t> identity_;  // all items are active
+  std::vector<float> x_;           // [2N, D]
 };
 
 }  // namespace attune

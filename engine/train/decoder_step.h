@@ -26,7 +26,8 @@ struct DecoderGroup {
 /// Groups of one shard over the rows of a MatchBatch.
 struct DecoderBatch {
   std::vector<DecoderGroup> groups;
-  std::vector<int32_t> item;       ///< [C] dataset items
+  /// [C] rows of Inputs::x: a dataset item, or N behind it as if it were new.
+  std::vector<int32_t> item;
   std::vector<float> log_weight;   ///< [C] log(1 / expected draws) of negatives
   std::vector<uint32_t> followed;  ///< [C] bit t: task t followed (impressions)
   std::vector<float> dense;        ///< [C, dense_width]
@@ -50,7 +51,7 @@ class DecoderStep {
 
   struct Inputs {
     std::span<const float> values;
-    ConstMatrixView x;                     ///< [N, D] all items
+    ConstMatrixView x;  ///< [2N, D] all items, then without their ids
     ConstMatrixView memory, user;          ///< [rows, D] of EncodeRows
     std::span<const int64_t> key_time_ms;  ///< [rows]; empty without time
     float next_scale = 1;  ///< 1 / groups of that kind in the batch

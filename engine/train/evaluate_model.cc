@@ -21,7 +21,8 @@ absl::StatusOr<EvaluationReport> EvaluateModel(
   EvaluationReport report = StartReport(*set->dataset, *set->split);
   if (options.with_baselines) {
     ATTUNE_ASSIGN_OR_RETURN(
-        report.rows, BaselineRows(*set->split, options.ks, context, pool));
+        report.rows,
+        BaselineRows(*set->split, *set->catalogue, options.ks, context, pool));
   }
 
   const Network& network = model.scorer().network();

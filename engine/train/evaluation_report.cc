@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "engine/train/baselines.h"
 #include "engine/train/recent_popularity.h"
+#include "engine/train/text_similarity.h"
 
 namespace attune {
 
@@ -54,10 +55,16 @@ EvaluationRow MakeEvaluationRow(std::string name, std::string setting,
 }
 
 absl::StatusOr<std::vector<EvaluationRow>> BaselineRows(
-    const Split& split, std::span<const int> ks,
+    const Split& split, const Catalogue& catalogue, std::span<const int> ks,
     const ExecutionContext& context, ThreadPool& pool) {
+  BaselineOptions options;
+  NeighbourTable texts;
+  if (split.options().protocol == Protocol::kColdItems) {
+    texts = TextCosines(catalogue, pool);
+    options.texts = &texts;
+  }
   ATTUNE_ASSIGN_OR_RETURN(std::vector<BaselineResult> baselines,
-                          EvaluateBaselines(split, {}, context, pool));
+                          EvaluateBaselines(split, options, context, pool));
   std::vector<EvaluationRow> rows;
   for (const BaselineResult& baseline : baselines) {
     rows.push_back(MakeEvaluationRow(

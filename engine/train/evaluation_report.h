@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "base/execution_context.h"
 #include "base/parallel.h"
+#include "engine/train/catalogue.h"
 #include "engine/train/dataset.h"
 #include "engine/train/metrics.h"
 #include "engine/train/split.h"
@@ -52,9 +53,9 @@ EvaluationRow MakeEvaluationRow(std::string name, std::string setting,
                                 std::span<const int> ks);
 
 /// Rows of popularity, of both kNN, and, where all is timed, of the popularity
-/// of the last hours.
+/// of the last hours; for items without events also of their texts' cosine.
 absl::StatusOr<std::vector<EvaluationRow>> BaselineRows(
-    const Split& split, std::span<const int> ks,
+    const Split& split, const Catalogue& catalogue, std::span<const int> ks,
     const ExecutionContext& context, ThreadPool& pool);
 
 /// Rows of the impressions of the test window: each item's rate in the training

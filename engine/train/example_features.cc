@@ -47,11 +47,21 @@ void ExampleFeatures::Candidate(int32_t item, int own, Scratch& scratch,
                                 std::span<float> out) const {
   counters_.Fill(item, scratch.request.now_ms, scratch.request.has_time, own,
                  &scratch.counters);
+  Fill(item, catalogue_.id_row(item), scratch, out);
+}
+
+void ExampleFeatures::NewCandidate(int32_t item, Scratch& scratch,
+                                   std::span<float> out) const {
+  scratch.counters.Clear();
+  Fill(item, -1, scratch, out);
+}
+
+void ExampleFeatures::Fill(int32_t item, int32_t id_row, const Scratch& scratch,
+                           std::span<float> out) const {
   pipeline_.CandidateFeatures(catalogue_.item(item), &scratch.counters,
                               scratch.profile, scratch.request,
                               out.first(pipeline_.dense_width()));
-  scratch.neighbours.Features(catalogue_.id_row(item),
-                              out.last(NeighbourProfile::kWidth));
+  scratch.neighbours.Features(id_row, out.last(NeighbourProfile::kWidth));
 }
 
 void ExampleFeatures::AddNeighbours(int32_t user,

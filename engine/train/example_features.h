@@ -54,6 +54,8 @@ class ExampleFeatures {
   /// Features of one candidate, out [dense_width]. `own`: see AsOfCounters.
   void Candidate(int32_t item, int own, Scratch& scratch,
                  std::span<float> out) const;
+  /// The same as if nobody had touched the item: no counters, no neighbours.
+  void NewCandidate(int32_t item, Scratch& scratch, std::span<float> out) const;
 
   const features::UserFeatures& user(int32_t index) const {
     return users_[index];
@@ -65,6 +67,8 @@ class ExampleFeatures {
   }
 
  private:
+  void Fill(int32_t item, int32_t id_row, const Scratch& scratch,
+            std::span<float> out) const;
   void AddNeighbours(int32_t user, std::span<const Interaction> prefix,
                      bool training, Scratch& scratch) const;
 

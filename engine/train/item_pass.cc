@@ -78,7 +78,7 @@ absl::Status ItemPass::Backward(ThreadPool& pool, std::span<const float> values,
 absl::Status ItemPass::EncodeAll(ThreadPool& pool, const Network& network,
                                  std::span<const float> values,
                                  const Catalogue& catalogue, MatrixView x,
-                                 MatrixView q) {
+                                 MatrixView q, Ids ids) {
   constexpr int64_t kChunk = 512;
   const int64_t chunks = (catalogue.size() + kChunk - 1) / kChunk;
   std::vector<absl::Status> statuses(chunks);
@@ -93,6 +93,9 @@ absl::Status ItemPass::EncodeAll(ThreadPool& pool, const Network& network,
     }
     ItemBatch batch;
     catalogue.AddTo(items, batch);
+    if (ids == Ids::kDropped) {
+      std::fill(batch.id_rows.begin(), batch.id_rows.end(), -1);
+    }
     statuses[chunk] = scorer.EncodeItems(
         context, batch, x.rows_slice(begin, count), q.rows_slice(begin, count));
   });

@@ -29,12 +29,14 @@ class ItemPass {
                         ConstMatrixView dx,
                         std::span<const std::span<float>> gradients);
 
-  /// Inference: vectors and query projections of all of `items`, x and q
-  /// [items, D], by `network` prepared for inference.
+  enum class Ids { kUsed, kDropped };
+  /// Inference: vectors and query projections of all of `catalogue`, x and q
+  /// [items, D], by `network` prepared for inference. With kDropped every item
+  /// is as one that training has not seen.
   static absl::Status EncodeAll(ThreadPool& pool, const Network& network,
                                 std::span<const float> values,
                                 const Catalogue& catalogue, MatrixView x,
-                                MatrixView q);
+                                MatrixView q, Ids ids = Ids::kUsed);
 
  private:
   struct Slice {

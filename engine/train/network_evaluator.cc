@@ -20,13 +20,33 @@ ConstMatrixView NetworkEvaluator::View(const std::vector<float>& floats) const {
                          {data_.split->item_count(), network_.config().width});
 }
 
-absl::Status NetworkEvaluator::EncodeItems(std::span<const float> values) {
+absl::Status NetworkEvaluator::SetWeights(std::span<const float> values) {
   absl::Status status;
   RunSerial([&] {
     Workspace::Scope scope(context_.workspace);
     status = network_.SetWeights(context_, values);
   });
-  ATTUNE_RETURN_IF_ERROR(status);
+  return status;
+}
+
+absl::StatusOr<std::vector<float>> NetworkEvaluator::EncodeItemsTwice(
+    std::span<const float> values) {
+  ATTUNE_RETURN_IF_ERROR(SetWeights(values));
+  const int64_t count = data_.split->item_count();
+  const int64_t width = network_.config().width;
+  std::vector<float> x(2 * x_.size());
+  const MatrixView both(x.data(), {2 * count, width});
+  const MatrixView q(q_.data(), {count, width});  // scratch
+  ATTUNE_RETURN_IF_ERROR(ItemPass::EncodeAll(
+      pool_, network_, values, *data_.catalogue, both.rows_slice(0, count), q));
+  ATTUNE_RETURN_IF_ERROR(ItemPass::EncodeAll(
+      pool_, network_, values, *data_.catalogue, both.rows_slice(count, count),
+      q, ItemPass::Ids::kDropped));
+  return x;
+}
+
+absl::Status NetworkEvaluator::EncodeItems(std::span<const float> values) {
+  ATTUNE_RETURN_IF_ERROR(SetWeights(values));
   const int64_t count = data_.split->item_count();
   const int64_t width = network_.config().width;
   return ItemPass::EncodeAll(pool_, network_, values, *data_.catalogue,
@@ -41,7 +61,7 @@ auto NetworkEvaluator::With(std::span<const float> values, Use use)
   const Scorer scorer(network_, values);
   Evaluator evaluator(scorer, *data_.split, *data_.features, data_.actions,
                       pool_);
-  evaluator.SetItems(x(), q());
+  evaluator.SetItems(View(x_), View(q_));
   evaluator.SetCancelled(data_.cancelled);
   return use(evaluator);
 }

@@ -26,10 +26,9 @@ class NetworkEvaluator {
 
   /// Vectors and query projections of all items with these weights.
   absl::Status EncodeItems(std::span<const float> values);
-  /// x, q [N, D] of all items by dataset index, of the newest EncodeItems().
-  ConstMatrixView x() const { return View(x_); }
-  ConstMatrixView q() const { return View(q_); }
-
+  /// x [2N, D]: those of all items, then as if they had no ids.
+  absl::StatusOr<std::vector<float>> EncodeItemsTwice(
+      std::span<const float> values);
   /// Evaluator::TestRanks with these weights.
   absl::StatusOr<std::vector<TargetRanks>> TestRanks(
       std::span<const float> values, const FusionChoice& choice, int rerank);
@@ -50,6 +49,7 @@ class NetworkEvaluator {
   const Network& network() const { return network_; }
 
  private:
+  absl::Status SetWeights(std::span<const float> values);
   ConstMatrixView View(const std::vector<float>& floats) const;
   // Encodes the items and calls `use` with an Evaluator that holds them.
   template <typename Use>

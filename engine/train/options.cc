@@ -49,6 +49,7 @@ const OptionTable<TrainOptions>& Table() {
           .Real("decoder_dropout", &O::decoder_dropout, 0, 0.95f)
           .Real("decoder_match_dropout", &O::decoder_match_dropout, 0, 0.95f)
           .Real("user_dropout", &O::user_dropout, 0, 0.95f)
+          .Real("new_item_dropout", &O::new_item_dropout, 0, 0.95f)
           .Real("impression_weight", &O::impression_weight, 0, 1000)
           .Whole("decoder_positions", &O::decoder_positions, 1, 4096)
           .Whole("decoder_negatives", &O::decoder_negatives, 2, 4096)

@@ -7,18 +7,28 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
+#include "absl/strings/str_join.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "features/hash.h"
 
 namespace attune {
 namespace {
 
 constexpr int64_t kDayMs = 86'400'000;
+constexpr Protocol kProtocols[] = {Protocol::kLeaveOneOut, Protocol::kTimeSplit,
+                                   Protocol::kLastBasket, Protocol::kColdItems};
+/// One in so many items is held out by cold-items.
+constexpr uint64_t kColdItemsOneIn = 10;
+constexpr uint64_t kColdItemsSeed = 0x636f6c64;  // "cold"
 
 absl::Status CheckOptions(const SplitOptions& options) {
-  if (options.protocol == Protocol::kLeaveOneOut && options.min_positives < 3) {
+  if ((options.protocol == Protocol::kLeaveOneOut ||
+       options.protocol == Protocol::kColdItems) &&
+      options.min_positives < 3) {
     return absl::InvalidArgumentError(
-        StrCat("leave-one-out with min_positives ", options.min_positives,
+        StrCat(ProtocolName(options.protocol), " with min_positives ",
+               options.min_positives,
                ", needs at least 3: training, validation and test"));
   }
   if (options.protocol == Protocol::kLastBasket && options.min_baskets < 3) {
@@ -63,14 +73,21 @@ void AppendSequence(std::span<const Interaction> history,
 
 }  // namespace
 
+std::vector<std::string> ProtocolNames() {
+  std::vector<std::string> names;
+  for (const Protocol protocol : kProtocols) {
+    names.emplace_back(ProtocolName(protocol));
+  }
+  return names;
+}
+
 absl::StatusOr<Protocol> ParseProtocol(std::string_view name) {
-  for (Protocol protocol :
-       {Protocol::kLeaveOneOut, Protocol::kTimeSplit, Protocol::kLastBasket}) {
+  for (const Protocol protocol : kProtocols) {
     if (name == ProtocolName(protocol)) return protocol;
   }
   return absl::InvalidArgumentError(
-      StrCat("protocol \"", name,
-             "\" is not one of leave-one-out, time-split, last-basket"));
+      StrCat("protocol \"", name, "\" is not one of ",
+             absl::StrJoin(ProtocolNames(), ", ")));
 }
 
 std::string_view ProtocolName(Protocol protocol) {
@@ -81,36 +98,67 @@ std::string_view ProtocolName(Protocol protocol) {
       return "time-split";
     case Protocol::kLastBasket:
       return "last-basket";
+    case Protocol::kColdItems:
+      return "cold-items";
   }
   return "";
 }
 
-void Split::AddCase(int32_t user, int64_t end, int64_t target,
+void Split::AddCase(int32_t user, int64_t end, const Interaction& target,
                     std::vector<EvalCase>* cases) const {
-  const Interaction& event = events_[target];
   cases->push_back({.user = user,
-                    .target = event.item,
+                    .target = target.item,
                     .begin = offsets_[user],
                     .end = end,
-                    .time_ms = event.time_ms,
-                    .has_time = event.has_time});
+                    .time_ms = target.time_ms,
+                    .has_time = target.has_time});
+}
+
+std::optional<Split::Newest> Split::NewestPositives(int32_t user) const {
+  Newest newest;
+  int positives = 0;
+  for (int64_t i = offsets_[user + 1] - 1; i >= offsets_[user]; --i) {
+    if (!events_[i].positive) continue;
+    ++positives;
+    if (positives == 1) newest.last = i;
+    if (positives == 2) newest.second_last = i;
+  }
+  if (positives < options_.min_positives) return std::nullopt;
+  return newest;
 }
 
 bool Split::CutLastPositives(int32_t user) {
-  const int64_t begin = offsets_[user];
-  int64_t last = -1, second_last = -1;
-  int positives = 0;
-  for (int64_t i = offsets_[user + 1] - 1; i >= begin; --i) {
-    if (!events_[i].positive) continue;
-    ++positives;
-    if (positives == 1) last = i;
-    if (positives == 2) second_last = i;
-  }
-  if (positives < options_.min_positives) return false;
-  AddCase(user, second_last, second_last, &validation_);
-  AddCase(user, last, last, &test_);
+  const std::optional<Newest> newest = NewestPositives(user);
+  if (!newest.has_value()) return false;
+  const auto [last, second_last] = *newest;
+  AddCase(user, second_last, events_[second_last], &validation_);
+  AddCase(user, last, events_[last], &test_);
   train_ends_[user] = second_last;
   limits_[user] = events_[second_last].sort_key;
+  return true;
+}
+
+bool Split::CutColdItems(int32_t user) {
+  const std::optional<Newest> newest = NewestPositives(user);
+  if (!newest.has_value()) return false;
+  const Interaction last = events_[newest->last];
+  const Interaction second_last = events_[newest->second_last];
+  int64_t kept = offsets_[user];
+  for (int64_t i = offsets_[user]; i < newest->last; ++i) {
+    if (i == newest->second_last) {
+      train_ends_[user] = kept;
+      if (held_out_[second_last.item]) {
+        AddCase(user, kept, second_last, &validation_);
+      }
+    }
+    occurs_[events_[i].item] = true;
+    if (!held_out_[events_[i].item]) events_[kept++] = events_[i];
+  }
+  occurs_[last.item] = true;
+  if (held_out_[last.item]) AddCase(user, kept, last, &test_);
+  limits_[user] = second_last.sort_key;
+  events_.resize(kept);
+  offsets_.back() = kept;
   return true;
 }
 
@@ -133,8 +181,8 @@ bool Split::CutLastBaskets(int32_t user) {
   }
   const auto [test_start, test_target] = baskets.back();
   const auto [validation_start, validation_target] = baskets.end()[-2];
-  AddCase(user, validation_start, validation_target, &validation_);
-  AddCase(user, test_start, test_target, &test_);
+  AddCase(user, validation_start, events_[validation_target], &validation_);
+  AddCase(user, test_start, events_[test_target], &test_);
   train_ends_[user] = validation_start;
   limits_[user] = events_[validation_start].sort_key;
   return true;
@@ -195,7 +243,7 @@ void Split::CutUserByTime(const Dataset& dataset, int32_t user) {
     bool& taken = is_test ? in_test : in_validation;
     if (taken && options_.targets == SplitOptions::Targets::kFirst) continue;
     taken = true;
-    AddCase(user, i, i, is_test ? &test_ : &validation_);
+    AddCase(user, i, events_[i], is_test ? &test_ : &validation_);
   }
   const auto shown = dataset.impressions(user);
   const auto start_of = [&](int64_t time_ms) {
@@ -216,6 +264,20 @@ void Split::CutUserByTime(const Dataset& dataset, int32_t user) {
   }
 }
 
+bool Split::CutUser(int32_t user) {
+  switch (options_.protocol) {
+    case Protocol::kLeaveOneOut:
+      return CutLastPositives(user);
+    case Protocol::kLastBasket:
+      return CutLastBaskets(user);
+    case Protocol::kColdItems:
+      return CutColdItems(user);
+    case Protocol::kTimeSplit:
+      break;  // CutByTime, when all are there
+  }
+  return true;
+}
+
 absl::StatusOr<Split> Split::Create(const Dataset& dataset,
                                     const SplitOptions& options) {
   ATTUNE_RETURN_IF_ERROR(CheckOptions(options));
@@ -226,6 +288,15 @@ absl::StatusOr<Split> Split::Create(const Dataset& dataset,
   split.offsets_.reserve(users + 1);
   split.train_ends_.resize(users);
   split.limits_.assign(users, std::numeric_limits<int64_t>::min());
+  split.occurs_.assign(static_cast<size_t>(split.item_count_),
+                       options.whole_catalogue);
+  if (options.protocol == Protocol::kColdItems) {
+    for (int32_t item = 0; item < split.item_count_; ++item) {
+      const uint64_t hash =
+          features::HashBytes(dataset.items().name(item), kColdItemsSeed);
+      split.held_out_.push_back(hash % kColdItemsOneIn == 0);
+    }
+  }
   absl::flat_hash_set<int32_t> seen_positive, seen;
   for (int32_t user = 0; user < users; ++user) {
     AppendSequence(dataset.interactions(user), options, &seen_positive, &seen,
@@ -237,9 +308,7 @@ absl::StatusOr<Split> Split::Create(const Dataset& dataset,
       split.kept_user_count_ += end > begin;
       continue;  // the cuts need the range of all times first
     }
-    const bool kept = options.protocol == Protocol::kLeaveOneOut
-                          ? split.CutLastPositives(user)
-                          : split.CutLastBaskets(user);
+    const bool kept = split.CutUser(user);
     if (!kept && options.train_on_short_users) {
       split.train_ends_[user] = end;
       split.limits_[user] = std::numeric_limits<int64_t>::max();
@@ -263,10 +332,11 @@ absl::StatusOr<Split> Split::Create(const Dataset& dataset,
                    : StrCat(", and a user counts from ", options.min_positives,
                             " positive events on (training.min_positives)")));
   }
-  std::vector<bool> occurs(split.item_count_, options.whole_catalogue);
-  for (const Interaction& event : split.events_) occurs[event.item] = true;
+  for (const Interaction& event : split.events_) {
+    split.occurs_[event.item] = true;
+  }
   for (int32_t item = 0; item < split.item_count_; ++item) {
-    if (occurs[item]) split.candidates_.push_back(item);
+    if (split.occurs_[item]) split.candidates_.push_back(item);
   }
   return split;
 }

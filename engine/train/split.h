@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -26,9 +28,16 @@ enum class Protocol {
   /// first new item; validation likewise with the basket before it, and
   /// training is all older. Leave-one-out would measure basket completion.
   kLastBasket,
+  /// A tenth of the items, chosen by a hash of the id, is held out of training
+  /// altogether: no event of theirs is in any sequence or counter. Targets are
+  /// those of leave-one-out where they are such items: what can be said of an
+  /// item that nobody has touched yet.
+  kColdItems,
 };
 
-/// "leave-one-out", "time-split" or "last-basket"; InvalidArgument otherwise.
+/// "leave-one-out", "time-split", "last-basket", "cold-items".
+std::vector<std::string> ProtocolNames();
+/// InvalidArgument for any other name.
 absl::StatusOr<Protocol> ParseProtocol(std::string_view name);
 std::string_view ProtocolName(Protocol protocol);
 
@@ -72,6 +81,7 @@ struct EvalCase {
   int64_t end = 0;
   int64_t time_ms = 0;  ///< the target's own time, known at request time
   bool has_time = false;
+  int32_t context = -1;  ///< of the target, known at request time, too
 };
 
 /// Impressions [begin, end) of Dataset::impressions(user), to be scored as they
@@ -82,7 +92,7 @@ struct ImpressionCase {
   int64_t end = 0;
 };
 
-/// A Dataset cut by a protocol. Holds copies of the sequences (24 bytes an
+/// A Dataset cut by a protocol. Holds copies of the sequences (32 bytes an
 /// event); the Dataset may go. Immutable and thread-safe.
 class Split {
  public:
@@ -117,6 +127,11 @@ class Split {
   /// Training may use this user's impressions with a sort_key below this one.
   int64_t training_limit(int32_t user) const { return limits_[user]; }
 
+  /// Whether the protocol keeps this item out of training (cold-items).
+  bool held_out(int32_t item) const {
+    return !held_out_.empty() && held_out_[item];
+  }
+
   /// In the order of users.
   std::span<const EvalCase> validation() const { return validation_; }
   std::span<const EvalCase> test() const { return test_; }
@@ -150,10 +165,17 @@ class Split {
   Split() = default;
   absl::Status CutByTime(const Dataset& dataset);
   // Fill in one user's cut; false if the user is too short.
+  bool CutUser(int32_t user);
   bool CutLastPositives(int32_t user);
+  bool CutColdItems(int32_t user);
   bool CutLastBaskets(int32_t user);
   void CutUserByTime(const Dataset& dataset, int32_t user);
-  void AddCase(int32_t user, int64_t end, int64_t target,
+  // Indices of the two newest positives; none if the user has too few.
+  struct Newest {
+    int64_t last = 0, second_last = 0;
+  };
+  std::optional<Newest> NewestPositives(int32_t user) const;
+  void AddCase(int32_t user, int64_t end, const Interaction& target,
                std::vector<EvalCase>* cases) const;
 
   SplitOptions options_;
@@ -163,6 +185,8 @@ class Split {
   std::vector<Interaction> events_;
   std::vector<int64_t> train_ends_;  // indices into events_
   std::vector<int64_t> limits_;
+  std::vector<bool> held_out_;  // by item; empty: none
+  std::vector<bool> occurs_;    // by item, in the sequences or held out of them
   std::vector<EvalCase> validation_, test_;
   std::vector<ImpressionCase> validation_impressions_, test_impressions_;
   int64_t validation_start_ms_ = 0;

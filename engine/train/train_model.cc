@@ -259,8 +259,9 @@ absl::StatusOr<TrainModelResult> Run(storage::Database& database,
 
   EvaluationReport& report = result.report;
   report = StartReport(*set->dataset, *set->split);
-  ATTUNE_ASSIGN_OR_RETURN(report.rows,
-                          BaselineRows(*set->split, kReportKs, context, pool));
+  ATTUNE_ASSIGN_OR_RETURN(
+      report.rows,
+      BaselineRows(*set->split, *set->catalogue, kReportKs, context, pool));
   struct Variant {
     const char* name;
     FusionChoice choice;

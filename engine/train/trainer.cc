@@ -143,7 +143,9 @@ absl::Status Trainer::Impl::Begin(TrainerState& state) {
 absl::Status Trainer::Impl::BeginStage(TrainerState& state) {
   ATTUNE_RETURN_IF_ERROR(SetTrainingWeights(state.values));
   if (state.stage == 1) {
-    ATTUNE_RETURN_IF_ERROR(evaluator.EncodeItems(state.values));
+    ATTUNE_ASSIGN_OR_RETURN(std::vector<float> x,
+                            evaluator.EncodeItemsTwice(state.values));
+    decoder.SetItems(std::move(x));
   }
   if (options.average_decay > 0 && state.average.empty()) {
     state.average = state.values;
@@ -160,8 +162,7 @@ absl::StatusOr<double> Trainer::Impl::Step(const SequenceBatches::Batch& batch,
   ATTUNE_ASSIGN_OR_RETURN(
       const double loss,
       state.stage == 1
-          ? decoder.Run(batch, state.step, state.values, evaluator.x(), shards,
-                        pool)
+          ? decoder.Run(batch, state.step, state.values, shards, pool)
           : match.Run(batch, state.step, state.values, shards, pool));
   // NOLINTNEXTLINE(bugprone-unchecked-optional-access): Prepare made it
   ATTUNE_RETURN_IF_ERROR(update->Apply(shards, pool, state));

@@ -123,7 +123,9 @@ class SetLoader {
           // training events may count.
           if (!set_->timed && !IsTraining(event)) return absl::OkStatus();
           std::optional<int32_t> item = dataset.items().Find(event.item_id());
-          if (!item.has_value()) return absl::OkStatus();
+          if (!item.has_value() || set_->split->held_out(*item)) {
+            return absl::OkStatus();
+          }
           set_->counters->Add(*item, event.action(), TimeOf(event));
           for (const std::string& followed : event.followed()) {
             set_->counters->Add(*item, followed, TimeOf(event));
@@ -172,9 +174,14 @@ class SetLoader {
  private:
   bool IsTraining(const v1::Event& event) const {
     std::optional<int32_t> user = set_->dataset->users().Find(event.user_id());
-    if (!user.has_value()) return false;
+    if (!user.has_value() || IsHeldOut(event)) return false;
     const int64_t key = event.has_time_ms() ? event.time_ms() : event.order();
     return key < set_->split->training_limit(*user);
+  }
+
+  bool IsHeldOut(const v1::Event& event) const {
+    std::optional<int32_t> item = set_->dataset->items().Find(event.item_id());
+    return item.has_value() && set_->split->held_out(*item);
   }
 
   storage::Database& database_;

@@ -130,7 +130,7 @@ def train(db: Database | Path, out: Path, *,
         db: a database.
         out: the model's directory; appears when it is complete.
         config: {"model": {…}, "training": {…}} (docs/model.md) or its JSON.
-        protocol: "leave-one-out", "time-split" or "last-basket".
+        protocol: "leave-one-out", "time-split", "last-basket" or "cold-items".
         test_days: of a time split; 0: a tenth of the time.
         epochs, threads, seed: instead of the configuration's.
         resume: goes on from the checkpoint of a stopped run.

@@ -118,11 +118,11 @@ void RegisterEvaluateCommand(CLI::App& app, SetExitCode set_exit_code) {
   command->add_option("--model", arguments->model, "Model directory")
       ->required();
   command
-      ->add_option("--protocol", arguments->protocol,
-                   "leave-one-out, time-split or last-basket (default, and "
-                   "all that is allowed: the one that the model was trained "
-                   "under)")
-      ->check(OneOf({"leave-one-out", "time-split", "last-basket"}));
+      ->add_option(
+          "--protocol", arguments->protocol,
+          "How validation and test are cut off (default, and all that is "
+          "allowed: the one that the model was trained under)")
+      ->check(OneOf(ProtocolNames()));
   command
       ->add_option("--test-days", arguments->test_days,
                    "Days that a time split tests on (default: as in training)")

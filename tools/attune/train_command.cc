@@ -235,7 +235,7 @@ void RegisterTrainCommand(CLI::App& app, SetExitCode set_exit_code) {
       ->add_option("--protocol", arguments->protocol,
                    "How validation and test are cut off")
       ->capture_default_str()
-      ->check(OneOf({"leave-one-out", "time-split", "last-basket"}));
+      ->check(OneOf(ProtocolNames()));
   command
       ->add_option("--test-days", arguments->test_days,
                    "Days that a time split tests on, and validates on before "

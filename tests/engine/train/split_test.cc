@@ -32,6 +32,7 @@ TEST(ProtocolTest, NamesRoundTrip) {
   EXPECT_EQ(*ParseProtocol("time-split"), Protocol::kTimeSplit);
   EXPECT_EQ(*ParseProtocol("leave-one-out"), Protocol::kLeaveOneOut);
   EXPECT_EQ(*ParseProtocol("last-basket"), Protocol::kLastBasket);
+  EXPECT_EQ(*ParseProtocol("cold-items"), Protocol::kColdItems);
   EXPECT_THAT(std::string(ParseProtocol("loo").status().message()),
               HasSubstr("\"loo\""));
 }
@@ -125,6 +126,60 @@ TEST(LeaveOneOutTest, NobodyLeftIsAnError) {
   EXPECT_EQ(
       Split::Create(MakeDataset({}), {.min_positives = 2}).status().code(),
       absl::StatusCode::kInvalidArgument);
+}
+
+TEST(ColdItemsTest, HeldOutItemsAreTargetsAndNothingElse) {
+  std::vector<TestHistory> histories(100);
+  for (size_t user = 0; user < histories.size(); ++user) {
+    for (size_t i = 0; i < 8; ++i) {
+      histories[user].items.push_back(
+          static_cast<int>((user * 3 + i * 7) % 97));
+    }
+  }
+  const Dataset dataset = MakeDataset(histories);
+  const auto split = Split::Create(dataset, {.protocol = Protocol::kColdItems});
+  ASSERT_TRUE(split.ok()) << split.status();
+  int cold = 0;
+  for (int32_t item = 0; item < split->item_count(); ++item) {
+    cold += split->held_out(item);
+  }
+  EXPECT_GT(cold, 2);
+  EXPECT_LT(cold, 25);
+  for (const Interaction& event : split->events()) {
+    EXPECT_FALSE(split->held_out(event.item));
+  }
+  EXPECT_EQ(split->candidates().size(), 97u);  // those held out compete
+
+  size_t validation = 0, test = 0;
+  for (int32_t user = 0; user < split->user_count(); ++user) {
+    SCOPED_TRACE(user);
+    const auto all = dataset.interactions(user);
+    std::vector<std::string> known;
+    for (const Interaction& event : all) {
+      if (&event == &all[6]) {
+        EXPECT_EQ(Items(dataset, split->training(user)), known);
+        if (split->held_out(event.item)) {
+          const EvalCase& c = split->validation()[validation++];
+          EXPECT_EQ(c.user, user);
+          EXPECT_EQ(c.target, event.item);
+          EXPECT_EQ(Items(dataset, split->prefix(c)), known);
+        }
+      }
+      if (&event == &all[7] && split->held_out(event.item)) {
+        const EvalCase& c = split->test()[test++];
+        EXPECT_EQ(c.user, user);
+        EXPECT_EQ(c.target, event.item);
+        EXPECT_EQ(Items(dataset, split->prefix(c)), known);
+      }
+      if (!split->held_out(event.item)) {
+        known.emplace_back(dataset.items().name(event.item));
+      }
+    }
+    EXPECT_EQ(split->training_limit(user), all[6].sort_key);
+  }
+  EXPECT_EQ(validation, split->validation().size());
+  EXPECT_EQ(test, split->test().size());
+  EXPECT_GT(test, 2u);
 }
 
 TEST(LastBasketTest, TargetIsTheFirstNewItemOfTheLastBasketWithOne) {

@@ -107,6 +107,7 @@ TEST_F(TrainModelTest, EveryOptionChangesTheResult) {
       [](TrainOptions& o) { o.exclude_seen = false; },
       [](TrainOptions& o) { o.decoder_match_dropout = 0; },
       [](TrainOptions& o) { o.decoder_batch_tokens = 32; },
+      [](TrainOptions& o) { o.new_item_dropout = 0; },
   };
   int number = 0;
   for (const auto& change : changes) {
