@@ -98,10 +98,16 @@ class BaselineEvaluation {
       ATTUNE_RETURN_IF_ERROR(Test(table, result));
     }
     if (options_.texts != nullptr) {
-      BaselineResult& text = results.emplace_back();
-      text.name = "text cosine";
-      ATTUNE_RETURN_IF_ERROR(ChooseHalfLife(*options_.texts, &text));
-      ATTUNE_RETURN_IF_ERROR(Test(*options_.texts, &text));
+      BaselineResult plain, recent;
+      plain.name = "text cosine";
+      recent.name = "text cosine, recent";
+      plain.validation_ndcg = recent.validation_ndcg = -1;
+      ATTUNE_RETURN_IF_ERROR(
+          Choose(*options_.texts, KnnSetting(), &plain, &recent));
+      for (BaselineResult* result : {&plain, &recent}) {
+        ATTUNE_RETURN_IF_ERROR(Test(*options_.texts, result));
+        results.push_back(std::move(*result));
+      }
     }
     return results;
   }
@@ -126,41 +132,33 @@ class BaselineEvaluation {
     return result;
   }
 
-  // Weighting 0 is "no decay", the others are those of "recent".
   absl::Status Choose(const ItemSimilarities& similarities,
                       BaselineResult* plain, BaselineResult* recent) {
-    std::vector<float> half_lives = {0};
-    half_lives.insert(half_lives.end(), half_lives_.begin(), half_lives_.end());
     plain->validation_ndcg = recent->validation_ndcg = -1;
-    for (int neighbours : options_.neighbours) {
-      for (float shrink : options_.shrinks) {
-        const NeighbourTable table =
-            similarities.Neighbourhoods(neighbours, shrink, pool_);
-        ATTUNE_ASSIGN_OR_RETURN(const auto ranks,
-                                Rank(table, half_lives, selection_));
-        for (size_t w = 0; w < half_lives.size(); ++w) {
-          BaselineResult* result = w == 0 ? plain : recent;
-          const double ndcg = UnseenNdcg(ranks[w], options_.selection_k);
-          if (ndcg <= result->validation_ndcg) continue;
-          result->validation_ndcg = ndcg;
-          result->setting = {neighbours, shrink, half_lives[w]};
-        }
+    for (const int neighbours : options_.neighbours) {
+      for (const float shrink : options_.shrinks) {
+        ATTUNE_RETURN_IF_ERROR(
+            Choose(similarities.Neighbourhoods(neighbours, shrink, pool_),
+                   {neighbours, shrink}, plain, recent));
       }
     }
     return absl::OkStatus();
   }
 
-  absl::Status ChooseHalfLife(const NeighbourTable& table,
-                              BaselineResult* result) {
-    std::vector<float> half_lives = {0};
+  // Keeps `setting`, of which the table is, where it is better than before;
+  // `plain` without decay, `recent` with the best half-life.
+  absl::Status Choose(const NeighbourTable& table, const KnnSetting& setting,
+                      BaselineResult* plain, BaselineResult* recent) {
+    std::vector<float> half_lives = {0};  // no decay
     half_lives.insert(half_lives.end(), half_lives_.begin(), half_lives_.end());
     ATTUNE_ASSIGN_OR_RETURN(const auto ranks,
                             Rank(table, half_lives, selection_));
-    result->validation_ndcg = -1;
     for (size_t w = 0; w < half_lives.size(); ++w) {
+      BaselineResult* result = w == 0 ? plain : recent;
       const double ndcg = UnseenNdcg(ranks[w], options_.selection_k);
       if (ndcg <= result->validation_ndcg) continue;
       result->validation_ndcg = ndcg;
+      result->setting = setting;
       result->setting.half_life = half_lives[w];
     }
     return absl::OkStatus();

@@ -38,13 +38,14 @@ struct BaselineOptions {
   int64_t max_selection_cases = 20'000;
   /// See ItemSimilarities; the default is 1.6 GB at most.
   int64_t max_pairs = 200'000'000;
-  /// TextCosines() of the items: adds the row "text cosine". Null: none.
+  /// TextCosines() of the items: adds "text cosine" and "text cosine, recent".
+  /// Null: none.
   const NeighbourTable* texts = nullptr;
 };
 
 /// How a baseline ranks the test targets.
 struct BaselineResult {
-  /// "popularity", "item-kNN", "item-kNN, recent" or "text cosine".
+  /// "popularity", "item-kNN", "text cosine", or the latter with ", recent".
   std::string name;
   KnnSetting setting;              ///< of all but popularity
   double validation_ndcg = 0;      ///< at selection_k, unseen
@@ -55,10 +56,10 @@ struct BaselineResult {
 /// and item-kNN with recency over all of split.candidates(). Counts come from
 /// the training part alone; the profile is the case's prefix. A model that
 /// does not beat the third has shown nothing yet. Where texts are given, the
-/// cosine with the mean of the profile's texts is a fourth. Only `context`'s
-/// deadline and cancel flag are used; Cancelled or DeadlineExceeded when they
-/// end it, InvalidArgument for an empty grid. Deterministic, whatever the
-/// threads.
+/// cosine with the mean of the profile's texts follows, plain and with recency.
+/// Only `context`'s deadline and cancel flag are used; Cancelled or
+/// DeadlineExceeded when they end it, InvalidArgument for an empty grid.
+/// Deterministic, whatever the threads.
 absl::StatusOr<std::vector<BaselineResult>> EvaluateBaselines(
     const Split& split, const BaselineOptions& options,
     const ExecutionContext& context, ThreadPool& pool);

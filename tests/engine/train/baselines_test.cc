@@ -154,6 +154,30 @@ TEST(BaselinesTest, SelectionMayUseFewerCases) {
   EXPECT_EQ((*results)[0].validation_ndcg, NdcgAt(1.5, 10));
 }
 
+TEST(BaselinesTest, TextsRankWhatIsLikeTheNewest) {
+  // Everybody takes 4 behind 3 and 5 behind 4; item 0 is behind 1 in no log,
+  // but most like it.
+  std::vector<TestHistory> histories(9, {{1, 2, 3, 4, 5}, {}});
+  histories.push_back({{6, 7, 8, 9, 0}, {}});
+  const auto split = Split::Create(MakeDataset(histories), {});
+  ASSERT_TRUE(split.ok()) << split.status();
+  const NeighbourTable texts({0, 0, 1, 1, 2, 3, 3, 3, 3, 3, 3},
+                             {{0, 5}, {4, 1}, {5, 1}});
+  ThreadPool pool(1);
+  const auto results =
+      EvaluateBaselines(*split, {.texts = &texts}, ExecutionContext(), pool);
+  ASSERT_TRUE(results.ok()) << results.status();
+  ASSERT_EQ(results->size(), 5u);
+  const BaselineResult& plain = (*results)[3];
+  const BaselineResult& recent = (*results)[4];
+  EXPECT_EQ(plain.name, "text cosine");
+  EXPECT_EQ(plain.setting, KnnSetting());
+  EXPECT_EQ(plain.ranks[0].unseen, 2);  // item 0 is before it
+  EXPECT_EQ(recent.name, "text cosine, recent");
+  EXPECT_EQ(recent.setting.half_life, 1);
+  EXPECT_EQ(recent.ranks[0].unseen, 1);
+}
+
 TEST(BaselinesTest, RefusesAnEmptyGridAndStopsWhenCancelled) {
   const auto split = Split::Create(MakeDataset({{{1, 2, 3, 4, 5}, {}}}), {});
   ThreadPool pool(1);
