@@ -14,6 +14,7 @@ enum class RandomUse : uint64_t {
   kMatchStep = 2,
   kDecoderStep = 3,
   kAugmentation = 4,
+  kSearch = 5,
 };
 
 /// The seed of a stream of its own for every use and step, so that a resumed

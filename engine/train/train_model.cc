@@ -234,12 +234,17 @@ absl::StatusOr<TrainModelResult> Run(storage::Database& database,
     result.fusion = chosen.choice;
     result.validation_ndcg = chosen.metric;
   }
+  ATTUNE_ASSIGN_OR_RETURN(
+      const double gauc, trainer->TaskMetric(state.values, result.fusion.mode));
+  result.validation_metric = result.validation_ndcg + gauc;
   if (options.from != nullptr) {
-    ATTUNE_ASSIGN_OR_RETURN(
-        const double gauc,
-        trainer->TaskMetric(state.values, result.fusion.mode));
     ATTUNE_RETURN_IF_ERROR(
-        CheckNotWorse(*options.from, before, result.validation_ndcg + gauc));
+        CheckNotWorse(*options.from, before, result.validation_metric));
+  }
+  result.report = StartReport(*set->dataset, *set->split);
+  if (options.measure_only) {
+    ::unlink(checkpoint.c_str());
+    return result;
   }
   Json calibration;
   if (const auto shown = set->split->validation_impressions();
@@ -258,7 +263,6 @@ absl::StatusOr<TrainModelResult> Run(storage::Database& database,
   config.fusion_weight = result.fusion.weight;
 
   EvaluationReport& report = result.report;
-  report = StartReport(*set->dataset, *set->split);
   ATTUNE_ASSIGN_OR_RETURN(
       report.rows,
       BaselineRows(*set->split, *set->catalogue, kReportKs, context, pool));

@@ -32,6 +32,9 @@ struct TrainModelOptions {
   /// Go on from `<output>.checkpoint`, where there is one for the same data and
   /// configuration; without it an old checkpoint is overwritten.
   bool resume = false;
+  /// Only `validation_metric` is wanted: no test figures, and no model is
+  /// written.
+  bool measure_only = false;
   /// Taken instead of the choice on validation: for benches and tests that
   /// need a model with a known fusion.
   std::optional<FusionChoice> force_fusion;
@@ -45,6 +48,8 @@ struct TrainModelResult {
   EvaluationReport report;     ///< on the held-out test targets
   FusionChoice fusion;         ///< chosen on validation, or forced
   double validation_ndcg = 0;  ///< NDCG@10, unseen, of that choice
+  /// The same plus the tasks' mean GAUC where validation has impressions.
+  double validation_metric = 0;
   double seconds = 0;
 };
 

@@ -228,6 +228,7 @@ absl::StatusOr<EpochReport> Trainer::Impl::RunEpoch(TrainerState& state) {
   EpochReport report;
   report.stage = state.stage;
   report.epoch = state.epoch;
+  report.epochs_left = epochs(state) - state.epoch;
   report.loss = loss / static_cast<double>(std::max<int64_t>(steps, 1));
   report.ndcg = metrics.ndcg;
   report.gauc = metrics.gauc;

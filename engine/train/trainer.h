@@ -29,6 +29,7 @@ struct EpochReport {
   /// What epochs are compared by: the sum of the two.
   double metric = 0;
   double best_metric = 0;
+  int epochs_left = 0;  ///< that the stage may still run
   double seconds = 0;
   double tokens_per_second = 0;
 };

@@ -21,6 +21,7 @@ void RegisterBatchCommand(CLI::App& app, SetExitCode set_exit_code);
 void RegisterShowCommand(CLI::App& app, SetExitCode set_exit_code);
 void RegisterBenchCommand(CLI::App& app, SetExitCode set_exit_code);
 void RegisterSnapshotCommand(CLI::App& app, SetExitCode set_exit_code);
+void RegisterTuneCommand(CLI::App& app, SetExitCode set_exit_code);
 void RegisterSimulateCommand(CLI::App& app, SetExitCode set_exit_code);
 
 }  // namespace attune

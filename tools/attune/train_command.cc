@@ -174,11 +174,12 @@ absl::Status Train(const Arguments& arguments) {
         epoch.gauc > 0 ? fmt::format(" + GAUC {:.4f}", epoch.gauc) : "";
     fmt::print(stderr,
                "{} epoch {:>3}  loss {:.4f}  validation NDCG@10 {:.4f}{} (best "
-               "{:.4f})  {}  {} events/s\n",
+               "{:.4f})  {}  {} events/s  at most {} left\n",
                epoch.stage == 0 ? "match  " : "decoder", epoch.epoch,
                epoch.loss, epoch.ndcg, gauc, epoch.best_metric,
                Duration(epoch.seconds),
-               WithCommas(static_cast<int64_t>(epoch.tokens_per_second)));
+               WithCommas(static_cast<int64_t>(epoch.tokens_per_second)),
+               Duration(epoch.seconds * epoch.epochs_left));
   };
   const absl::StatusOr<TrainModelResult> trained =
       TrainModel(*database, options);

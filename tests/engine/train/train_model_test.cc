@@ -98,6 +98,20 @@ TEST_F(TrainModelTest, ATimeSplitMeasuresWhatFollowedImpressions) {
   EXPECT_NE(Version(heavier), result->version);
 }
 
+TEST_F(TrainModelTest, AMeasuredTrainingLeavesNothingBehind) {
+  TrainModelOptions options = Options("measured");
+  const auto whole = TrainModel(*database_, Options("whole"));
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  options.measure_only = true;
+  const auto measured = TrainModel(*database_, options);
+  ASSERT_TRUE(measured.ok()) << measured.status();
+  EXPECT_EQ(measured->validation_metric, whole->validation_metric);
+  EXPECT_EQ(measured->report.data_fingerprint, whole->report.data_fingerprint);
+  EXPECT_TRUE(measured->report.rows.empty());
+  EXPECT_FALSE(std::filesystem::exists(options.output));
+  EXPECT_FALSE(std::filesystem::exists(options.output + ".checkpoint"));
+}
+
 TEST_F(TrainModelTest, EveryOptionChangesTheResult) {
   const std::string all = Version(Options("all"));
   const std::function<void(TrainOptions&)> changes[] = {
