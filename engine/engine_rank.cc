@@ -118,6 +118,14 @@ absl::Status EngineImpl::RankWith(ExecutionContext& context,
         formula, ValueFormula::Compile(request.policy().value_formula(),
                                        served.model().config().tasks));
   }
+  if (request.context_size() > 0) {
+    const absl::Status fits =
+        served.model().pipeline().CheckContext(request.context());
+    if (!fits.ok()) {
+      return absl::InvalidArgumentError(
+          StrCat("field \"context\": ", ToStd(fits.message())));
+    }
+  }
   const std::span<std::string_view> ids =
       context.workspace.Allocate<std::string_view>(
           request.candidate_ids_size());

@@ -126,6 +126,11 @@ absl::Status EngineImpl::WithSession(ExecutionContext& context,
   user.request.history = shortened ? &newest : &history;
   user.request.user = record;
   user.request.now_ms = query.now_ms;
+  features::ContextFeatures given;
+  if (query.request != nullptr && query.request->context_size() > 0) {
+    served.model().pipeline().EncodeContext(query.request->context(), &given);
+    user.request.context = &given;
+  }
   const int64_t rows =
       served.ranker().RowsToEncode(*user.request.history, *state);
   ATTUNE_RETURN_IF_ERROR(served.ranker().Begin(context, user.request, *resolver,

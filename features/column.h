@@ -29,6 +29,10 @@ struct Column {
   ColumnType type = ColumnType::kCategorical;
   Transform transform = Transform::kNone;
   bool inferred = false;  ///< by SchemaInferrer; a declared column wins
+  /// Of events: known when a request is made (a query, a scene), so that the
+  /// model may read it of the moment it is asked at. Never inferred: a column
+  /// that tells the outcome would be read, too.
+  bool context = false;
 
   friend bool operator==(const Column&, const Column&) = default;
 };

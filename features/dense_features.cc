@@ -108,13 +108,18 @@ void WriteCandidates(const DenseLayout& layout,
                     out.row(static_cast<int64_t>(i)));
     }
   }
+  if (layout.text_begin < 0 || request.text.empty()) return;
+  for (size_t i = 0; i < items.size(); ++i) {
+    request.text.Write(items[i]->search_keys,
+                       out.row(static_cast<int64_t>(i)) + layout.text_begin);
+  }
 }
 
 }  // namespace
 
-void Pipeline::ContextFeatures(int64_t now_ms, bool has_time,
-                               std::span<float> out) {
-  std::fill_n(out.begin(), kContextWidth, 0.0f);
+void Pipeline::ClockFeatures(int64_t now_ms, bool has_time,
+                             std::span<float> out) {
+  std::fill_n(out.begin(), kClockWidth, 0.0f);
   if (!has_time) {
     out[4] = 1.0f;
     return;
@@ -138,13 +143,21 @@ void Pipeline::ContextFeatures(int64_t now_ms, bool has_time,
 
 void Pipeline::PrepareRequest(const UserFeatures& user,
                               const HistoryProfile& profile, int64_t now_ms,
-                              bool has_time, RequestFeatures* request) const {
+                              bool has_time, RequestFeatures* request,
+                              const ContextFeatures* context) const {
   const DenseLayout& layout = impl_->layout;
   // A model that never saw a clock is not shown one.
   request->has_time = has_time && impl_->state.uses_time;
   request->now_ms = request->has_time ? now_ms : 0;
   request->shared.assign(static_cast<size_t>(layout.shared_width()), 0.0f);
   float* out = request->shared.data();
+  if (layout.context_width() > 0) {
+    const ContextFeatures& given =
+        context != nullptr ? *context : impl_->no_context;
+    std::copy(given.shared.begin(), given.shared.end(),
+              out + (layout.context_begin - layout.shared_begin));
+    request->text.Set(given.terms);
+  }
 
   const size_t user_width = static_cast<size_t>(layout.user_numeric_width());
   if (user.numeric.size() == user_width) {
@@ -158,9 +171,9 @@ void Pipeline::PrepareRequest(const UserFeatures& user,
   *out++ = Bounded(Log1p(static_cast<double>(profile.history_count())) / 3.0f);
   *out++ = profile.size() == 0 ? 1.0f : 0.0f;
   if (!impl_->state.uses_time) return;
-  ContextFeatures(request->now_ms, request->has_time,
-                  std::span<float>(out, kContextWidth));
-  out += kContextWidth;
+  ClockFeatures(request->now_ms, request->has_time,
+                std::span<float>(out, kClockWidth));
+  out += kClockWidth;
   if (request->has_time && profile.has_last_time()) {
     const double seconds = (static_cast<double>(now_ms) -
                             static_cast<double>(profile.last_time_ms())) /

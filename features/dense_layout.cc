@@ -38,9 +38,10 @@ void AddNumericNames(std::string_view prefix,
 }  // namespace
 
 DenseLayout::DenseLayout(const PipelineState& state, const RecordPlan& items,
-                         const RecordPlan& users)
+                         const RecordPlan& users, const RecordPlan& contexts)
     : item_numeric(DenseColumns(state.item_numeric, items.numerics)),
-      user_numeric(DenseColumns(state.user_numeric, users.numerics)) {
+      user_numeric(DenseColumns(state.user_numeric, users.numerics)),
+      context_numeric(DenseColumns(state.context_numeric, contexts.numerics)) {
   const auto next = [this] { return static_cast<int32_t>(names.size()); };
 
   AddNumericNames("item.", item_numeric, items.numerics, names);
@@ -104,6 +105,14 @@ DenseLayout::DenseLayout(const PipelineState& state, const RecordPlan& items,
     names.push_back(StrCat("delta.", name));
   }
 
+  if (contexts.has_text) {
+    text_begin = next();
+    for (const char* name : {"title", "words", "all_words", "parts",
+                             "title_covered", "parts_covered"}) {
+      names.push_back(StrCat("text.", name));
+    }
+  }
+
   shared_begin = next();
   AddNumericNames("user.", user_numeric, users.numerics, names);
   names.emplace_back("history.length");
@@ -115,6 +124,31 @@ DenseLayout::DenseLayout(const PipelineState& state, const RecordPlan& items,
           "history.since_last.missing"}) {
       names.emplace_back(name);
     }
+  }
+
+  context_begin = next();
+  AddNumericNames("context.", context_numeric, contexts.numerics, names);
+  context_value.assign(static_cast<size_t>(state.contexts.rows()), -1);
+  context_missing.fill(-1);
+  for (const RecordPlan::AttributeColumn& column : contexts.attributes) {
+    if (column.field >= kMaxMatchFields) continue;
+    // Rows are by frequency. Which value it is, only its hash says.
+    int32_t count = 0;
+    for (size_t row = 0; row < context_value.size(); ++row) {
+      if (AttributeField(state.contexts.hashes()[row]) != column.field) {
+        continue;
+      }
+      context_value[row] = next() - context_begin;
+      names.push_back(StrCat("context.", column.name, ".value", ++count));
+      if (count == kMaxContextValues) break;
+    }
+    context_missing[static_cast<size_t>(column.field)] = next() - context_begin;
+    names.push_back(StrCat("context.", column.name, ".missing"));
+  }
+  if (contexts.has_text) {
+    context_text = next() - context_begin;
+    names.emplace_back("context.text");
+    names.emplace_back("context.text.length");
   }
 }
 

@@ -17,7 +17,9 @@ namespace attune::features {
 ///   match      one block per match field that occurs in training
 ///   near       the item's numbers against those of the history and of its
 ///              newest event
-///   shared     user numbers, context, history: equal for all candidates
+///   text       the request's text against the item's words, where it may
+///              have one (TextMatch)
+///   shared     user numbers, history, clock, context: equal for all candidates
 struct DenseLayout {
   /// Values of one field's block.
   enum Match {
@@ -31,9 +33,12 @@ struct DenseLayout {
   };
   /// Item numbers that are compared with the history's.
   static constexpr size_t kMaxNear = 8;
+  /// Values of a context column that have a place of their own: the most
+  /// frequent ones.
+  static constexpr int32_t kMaxContextValues = 32;
 
   DenseLayout(const PipelineState& state, const RecordPlan& items,
-              const RecordPlan& users);
+              const RecordPlan& users, const RecordPlan& contexts);
 
   std::vector<std::string> names;
   int32_t width() const { return static_cast<int32_t>(names.size()); }
@@ -63,7 +68,20 @@ struct DenseLayout {
   int32_t series_begin = -1;  // next, ahead, behind
   int32_t history_match_begin = 0;
   int32_t near_begin = 0;
+  int32_t text_begin = -1;  // -1: requests carry no text
   int32_t shared_begin = 0;
+
+  // The context's values, the last of the shared ones; the rest counts from
+  // where they begin.
+  int32_t context_begin = 0;
+  int32_t context_width() const { return width() - context_begin; }
+  /// Indices into plan.numerics: each a value and a missing flag.
+  std::vector<int32_t> context_numeric;
+  /// By row of PipelineState::contexts, -1: no place.
+  std::vector<int32_t> context_value;
+  /// Flags that are 1 where the column has no value, by match field.
+  std::array<int32_t, kMaxMatchFields> context_missing = {};
+  int32_t context_text = -1;  // whether there is one; its words
 };
 
 }  // namespace attune::features

@@ -12,6 +12,7 @@ namespace attune::features {
 namespace {
 
 constexpr uint8_t kFormat = 1;
+constexpr uint8_t kFormatWithSearch = 2;  // search keys at the end
 constexpr float kMaxNumeric = 4.0f;
 
 // Little-endian bytes and LEB128 numbers.
@@ -32,12 +33,12 @@ class ByteWriter {
       Byte(static_cast<uint8_t>(value >> shift));
     }
   }
-  void Float(float value) {
-    const uint32_t bits = std::bit_cast<uint32_t>(value);
+  void Fixed32(uint32_t value) {
     for (int shift = 0; shift < 32; shift += 8) {
-      Byte(static_cast<uint8_t>(bits >> shift));
+      Byte(static_cast<uint8_t>(value >> shift));
     }
   }
+  void Float(float value) { Fixed32(std::bit_cast<uint32_t>(value)); }
 
  private:
   std::string& out_;
@@ -73,13 +74,18 @@ class ByteReader {
     }
     return true;
   }
-  bool Float(float* value) {
-    uint32_t bits = 0;
+  bool Fixed32(uint32_t* value) {
+    *value = 0;
     for (int shift = 0; shift < 32; shift += 8) {
       uint8_t byte;
       if (!Byte(&byte)) return false;
-      bits |= static_cast<uint32_t>(byte) << shift;
+      *value |= static_cast<uint32_t>(byte) << shift;
     }
+    return true;
+  }
+  bool Float(float* value) {
+    uint32_t bits;
+    if (!Fixed32(&bits)) return false;
     *value = std::bit_cast<float>(bits);
     return true;
   }
@@ -137,10 +143,25 @@ bool ReadAttributes(ByteReader& reader, ItemFeatures& item) {
   return true;
 }
 
+bool ReadSearchKeys(ByteReader& reader, ItemFeatures& item) {
+  size_t count;
+  // One without keys is written in the first format.
+  if (!reader.Count(4, &count) || count == 0) return false;
+  item.search_keys.resize(count);
+  for (size_t i = 0; i < count; ++i) {
+    uint32_t& key = item.search_keys[i];
+    if (!reader.Fixed32(&key) || (i > 0 && item.search_keys[i - 1] >= key)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 bool ReadAll(ByteReader& reader, ItemFeatures& item) {
   uint8_t format, flags;
-  if (!reader.Byte(&format) || format != kFormat || !reader.Byte(&flags) ||
-      flags > 1) {
+  if (!reader.Byte(&format) ||
+      (format != kFormat && format != kFormatWithSearch) ||
+      !reader.Byte(&flags) || flags > 1) {
     return false;
   }
   item.unavailable = flags != 0;
@@ -170,6 +191,9 @@ bool ReadAll(ByteReader& reader, ItemFeatures& item) {
     if (!reader.Fixed64(&bits)) return false;
     time_ms = static_cast<int64_t>(bits);
   }
+  if (format == kFormatWithSearch && !ReadSearchKeys(reader, item)) {
+    return false;
+  }
   return reader.done();
 }
 
@@ -183,6 +207,7 @@ void ItemFeatures::Clear() {
   attribute_idf.clear();
   numeric.clear();
   times_ms.clear();
+  search_keys.clear();
   series_number = 0;
   unavailable = false;
 }
@@ -191,9 +216,9 @@ std::string ItemFeatures::Serialize() const {
   std::string bytes;
   bytes.reserve(32 + 3 * (text_tokens.size() + attribute_tokens.size()) +
                 9 * attribute_keys.size() + 4 * numeric.size() +
-                8 * times_ms.size());
+                8 * times_ms.size() + 4 * search_keys.size());
   ByteWriter writer(bytes);
-  writer.Byte(kFormat);
+  writer.Byte(search_keys.empty() ? kFormat : kFormatWithSearch);
   writer.Byte(unavailable ? 1 : 0);
   writer.Fixed64(item_key);
   writer.Varint(static_cast<uint64_t>(series_number));
@@ -212,6 +237,9 @@ std::string ItemFeatures::Serialize() const {
   for (const int64_t time_ms : times_ms) {
     writer.Fixed64(static_cast<uint64_t>(time_ms));
   }
+  if (search_keys.empty()) return bytes;
+  writer.Varint(search_keys.size());
+  for (const uint32_t key : search_keys) writer.Fixed32(key);
   return bytes;
 }
 

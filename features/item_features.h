@@ -37,6 +37,9 @@ struct ItemFeatures {
   std::vector<float> numeric;
   /// [Pipeline::time_columns()]: Unix ms, kMissingTime where missing.
   std::vector<int64_t> times_ms;
+  /// SearchKeys of title, texts and labels, sorted, no repeats; empty where
+  /// requests carry no text.
+  std::vector<uint32_t> search_keys;
   int32_t series_number = 0;  ///< volume named in the title; 0: none
   bool unavailable = false;
 

@@ -19,6 +19,7 @@ struct ItemView {
         attribute_idf(item.attribute_idf),
         numeric(item.numeric),
         times_ms(item.times_ms),
+        search_keys(item.search_keys),
         series_number(item.series_number),
         unavailable(item.unavailable),
         blank(item.attribute_keys.empty() && item.text_tokens.empty() &&
@@ -29,6 +30,7 @@ struct ItemView {
   std::span<const uint8_t> attribute_idf;  ///< [attribute_keys.size()]
   std::span<const float> numeric;
   std::span<const int64_t> times_ms;
+  std::span<const uint32_t> search_keys;
   int32_t series_number = 0;
   bool unavailable = false;
   /// Nothing is known but the key.

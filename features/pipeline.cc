@@ -110,6 +110,62 @@ void AddBucketTokens(const RawRecord& record,
   }
 }
 
+std::string_view KindName(const v1::Value& value) {
+  switch (value.kind_case()) {
+    case v1::Value::kNumber:
+      return "a number";
+    case v1::Value::kText:
+      return "a text";
+    case v1::Value::kList:
+      return "a list";
+    case v1::Value::KIND_NOT_SET:
+      break;
+  }
+  return "nothing";
+}
+
+absl::Status CheckContextValue(const Schema& schema,
+                               const v1::Feature& feature) {
+  const Column* column = schema.Find(Entity::kEvent, feature.name());
+  if (column == nullptr || !column->context) {
+    return absl::InvalidArgumentError(StrCat(
+        "context \"", feature.name(),
+        "\" is unknown to the model; it knows: ", schema.ContextNames()));
+  }
+  const v1::Value& value = feature.value();
+  const auto kind = value.kind_case();
+  bool fits = false;
+  switch (column->type) {
+    case ColumnType::kText:
+      fits = kind == v1::Value::kText;
+      break;
+    case ColumnType::kCategorical:
+      fits = kind == v1::Value::kText || kind == v1::Value::kNumber;
+      break;
+    case ColumnType::kMulti:
+      fits = kind != v1::Value::KIND_NOT_SET;
+      break;
+    case ColumnType::kNumeric:
+      fits = kind == v1::Value::kNumber;
+      break;
+    case ColumnType::kTime:
+      fits = kind == v1::Value::kText || kind == v1::Value::kNumber;
+      break;
+  }
+  if (!fits) {
+    return absl::InvalidArgumentError(
+        StrCat("context \"", feature.name(), "\" is ", KindName(value),
+               ", its type is ", ColumnTypeName(column->type),
+               "; the model knows: ", schema.ContextNames()));
+  }
+  if (kind == v1::Value::kNumber && !std::isfinite(value.number())) {
+    return absl::InvalidArgumentError(StrCat("context \"", feature.name(),
+                                             "\" is ", value.number(),
+                                             ", must be a finite number"));
+  }
+  return absl::OkStatus();
+}
+
 // Rows beyond a table, and lists that do not fit, would be read out of bounds.
 bool RowsFit(const std::vector<int32_t>& tokens, int32_t rows) {
   return std::all_of(tokens.begin(), tokens.end(),
@@ -137,14 +193,17 @@ ReaderPool::Lease::~Lease() {
 
 Pipeline::Impl::Impl(PipelineState learned,
                      std::unique_ptr<Tokenizer> item_tokenizer,
-                     std::unique_ptr<Tokenizer> user_tokenizer)
+                     std::unique_ptr<Tokenizer> user_tokenizer,
+                     std::unique_ptr<Tokenizer> context_tokenizer)
     : state(std::move(learned)),
       items(state.schema, Entity::kItem),
       users(state.schema, Entity::kUser),
-      layout(state, items, users),
+      contexts(state.schema, Entity::kEvent),
+      layout(state, items, users, contexts),
       popularity(state, layout),
       item_readers(items, std::move(item_tokenizer)),
-      user_readers(users, std::move(user_tokenizer)) {}
+      user_readers(users, std::move(user_tokenizer)),
+      context_readers(contexts, std::move(context_tokenizer)) {}
 
 Pipeline::Pipeline(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Pipeline::Pipeline(Pipeline&&) noexcept = default;
@@ -155,8 +214,12 @@ absl::StatusOr<Pipeline> Pipeline::Create(PipelineState state) {
   ATTUNE_RETURN_IF_ERROR(CheckState(state));
   ATTUNE_ASSIGN_OR_RETURN(auto item_tokenizer, Tokenizer::Create());
   ATTUNE_ASSIGN_OR_RETURN(auto user_tokenizer, item_tokenizer->Clone());
-  return Pipeline(std::make_unique<Impl>(
-      std::move(state), std::move(item_tokenizer), std::move(user_tokenizer)));
+  ATTUNE_ASSIGN_OR_RETURN(auto context_tokenizer, item_tokenizer->Clone());
+  Pipeline pipeline(std::make_unique<Impl>(
+      std::move(state), std::move(item_tokenizer), std::move(user_tokenizer),
+      std::move(context_tokenizer)));
+  pipeline.EncodeContext({}, &pipeline.impl_->no_context);
+  return pipeline;
 }
 
 absl::StatusOr<Pipeline> Pipeline::FromJson(std::string_view json,
@@ -173,6 +236,12 @@ int32_t Pipeline::attribute_rows() const {
   return impl_->state.attributes.rows();
 }
 int32_t Pipeline::user_rows() const { return impl_->state.users.rows(); }
+int32_t Pipeline::context_rows() const { return impl_->state.contexts.rows(); }
+bool Pipeline::has_context() const { return !impl_->contexts.empty(); }
+bool Pipeline::has_context_text() const { return impl_->contexts.has_text; }
+int32_t Pipeline::context_width() const {
+  return impl_->layout.context_width();
+}
 int32_t Pipeline::max_text_tokens() const {
   return impl_->state.max_text_tokens;
 }
@@ -205,6 +274,7 @@ ItemFeatures Pipeline::EncodeItem(const v1::Item& item) const {
   out.unavailable = item.unavailable();
   out.series_number = record.series_number;
   out.times_ms = record.times_ms;
+  out.search_keys = record.search_keys;
   out.text_tokens =
       SelectTextTokens(record.text, state.text, state.max_text_tokens);
   out.numeric =
@@ -265,6 +335,70 @@ UserFeatures Pipeline::EncodeUser(const v1::User& user) const {
   return out;
 }
 
+absl::Status Pipeline::CheckContext(
+    const google::protobuf::RepeatedPtrField<v1::Feature>& context) const {
+  for (int i = 0; i < context.size(); ++i) {
+    ATTUNE_RETURN_IF_ERROR(CheckContextValue(impl_->state.schema, context[i]));
+    for (int k = 0; k < i; ++k) {
+      if (context[k].name() != context[i].name()) continue;
+      return absl::InvalidArgumentError(
+          StrCat("context \"", context[i].name(), "\" is given twice"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+void Pipeline::EncodeContext(
+    const google::protobuf::RepeatedPtrField<v1::Feature>& context,
+    ContextFeatures* out) const {
+  out->Clear();
+  if (!has_context()) return;
+  const PipelineState& state = impl_->state;
+  const DenseLayout& layout = impl_->layout;
+  ReaderPool::Lease reader(impl_->context_readers);
+  const RawRecord& record = reader->ReadContext(context);
+
+  out->shared =
+      TransformNumbers(record.numeric, state.context_numeric,
+                       impl_->contexts.numerics, layout.context_numeric);
+  out->shared.resize(static_cast<size_t>(layout.context_width()), 0.0f);
+  for (const int32_t missing : layout.context_missing) {
+    if (missing >= 0) out->shared[static_cast<size_t>(missing)] = 1.0f;
+  }
+  TokenList tokens(static_cast<size_t>(state.max_attribute_tokens),
+                   &out->tokens);
+  for (const uint64_t key : record.attribute_keys) {
+    const size_t field = static_cast<size_t>(AttributeField(key));
+    if (field < layout.context_missing.size()) {
+      out->shared[static_cast<size_t>(layout.context_missing[field])] = 0.0f;
+    }
+    const auto* entry = state.contexts.Find(key);
+    if (entry == nullptr) continue;
+    tokens.Add(entry->row);
+    const int32_t place = layout.context_value[static_cast<size_t>(entry->row)];
+    if (place >= 0) out->shared[static_cast<size_t>(place)] = 1.0f;
+  }
+  AddBucketTokens(record, state.context_numeric, impl_->contexts.numerics,
+                  state.contexts, tokens);
+  if (record.text.words.empty()) return;
+
+  out->text_tokens =
+      SelectTextTokens(record.text, state.text, state.max_text_tokens);
+  float* const text =
+      out->shared.data() + static_cast<size_t>(layout.context_text);
+  text[0] = 1.0f;
+  text[1] =
+      Bounded(std::log1p(static_cast<float>(record.text.words.size())) / 3.0f);
+  const uint8_t unknown_idf = QuantisedIdf(state.items, 1);
+  for (const uint32_t key : record.search_keys) {
+    const auto* entry = state.search.Find(SearchEntry(key));
+    const float idf =
+        static_cast<float>(entry != nullptr ? entry->idf : unknown_idf);
+    out->terms.push_back({HashOfSearchKey(key), idf,
+                          KindOfSearchKey(key) == SearchKind::kTitleWord});
+  }
+}
+
 std::vector<int32_t> Pipeline::EncodeText(std::string_view text) const {
   ReaderPool::Lease reader(impl_->item_readers);
   return SelectTextTokens(reader->ReadText(text), impl_->state.text,
@@ -290,6 +424,9 @@ absl::Status Pipeline::ParseItem(std::string_view bytes,
       item->attribute_tokens.size() >
           static_cast<size_t>(max_attribute_tokens())) {
     return refuse("too many tokens");
+  }
+  if (!item->search_keys.empty() && !impl_->items.search) {
+    return refuse("words of a model that takes texts");
   }
   if (item->numeric.size() != static_cast<size_t>(numeric_width())) {
     return refuse(

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "base/tensor_view.h"
 #include "base/workspace.h"
+#include "features/context_features.h"
 #include "features/history_profile.h"
 #include "features/item_counters.h"
 #include "features/item_features.h"
@@ -36,6 +37,7 @@ struct RequestFeatures {
   int64_t now_ms = 0;
   bool has_time = false;
   std::vector<float> shared;  ///< [Pipeline::shared_width()]
+  TextMatch text;             ///< of the context
 };
 
 /// Records to numbers, the same for training and serving: built by
@@ -65,6 +67,7 @@ class Pipeline {
   int32_t text_rows() const;
   int32_t attribute_rows() const;
   int32_t user_rows() const;
+  int32_t context_rows() const;
   /// Most text tokens that EncodeItem gives.
   int32_t max_text_tokens() const;
   int32_t max_attribute_tokens() const;
@@ -72,6 +75,11 @@ class Pipeline {
   int32_t numeric_width() const;
   int32_t user_numeric_width() const;
   int32_t time_columns() const;
+  /// Whether the schema declares columns of a context, and a text among them.
+  bool has_context() const;
+  bool has_context_text() const;
+  /// Floats in ContextFeatures::shared.
+  int32_t context_width() const;
   /// Newest events that a HistoryProfile must be built from.
   int32_t profile_events() const;
 
@@ -81,24 +89,35 @@ class Pipeline {
   /// The tokens (as text_tokens) of a query or dialogue.
   std::vector<int32_t> EncodeText(std::string_view text) const;
 
+  /// Whether a request may carry this context: InvalidArgument names a column
+  /// that the schema does not declare as one, is given twice, or has a value of
+  /// another type, and what is declared.
+  absl::Status CheckContext(
+      const google::protobuf::RepeatedPtrField<v1::Feature>& context) const;
+  /// What does not fit is missing. Keeps the memory of `out`.
+  void EncodeContext(
+      const google::protobuf::RepeatedPtrField<v1::Feature>& context,
+      ContextFeatures* out) const;
+
   /// Parses stored bytes and checks them against this pipeline, so that no
   /// later use can read out of bounds. InvalidArgument otherwise.
   absl::Status ParseItem(std::string_view bytes, ItemFeatures* item) const;
 
   /// sin and cos of the hour of the day (UTC) and of the weekday, and a flag
   /// that is 1 where there is no clock (the rest is then 0). out [5].
-  static constexpr int kContextWidth = 5;
-  static void ContextFeatures(int64_t now_ms, bool has_time,
-                              std::span<float> out);
+  static constexpr int kClockWidth = 5;
+  static void ClockFeatures(int64_t now_ms, bool has_time,
+                            std::span<float> out);
 
   /// Adds a history event's item to `profile` under its action's weight.
   void AddToProfile(const ItemView& item, const v1::HistoryEvent& event,
                     HistoryProfile* profile) const;
 
-  /// User numbers, context, history length and time since the last event.
+  /// User numbers, history length, clock, time since the last event, context
+  /// (null: none).
   void PrepareRequest(const UserFeatures& user, const HistoryProfile& profile,
-                      int64_t now_ms, bool has_time,
-                      RequestFeatures* request) const;
+                      int64_t now_ms, bool has_time, RequestFeatures* request,
+                      const ContextFeatures* context = nullptr) const;
 
   /// The dense input of the fusion network for one candidate, out
   /// [dense_width()]: what the item alone gives, popularity (`counters` as of

@@ -33,6 +33,8 @@ absl::Status CheckOptions(const PipelineOptions& options) {
       {"max_text_rows", options.max_text_rows, 0, 1 << 24},
       {"max_attribute_rows", options.max_attribute_rows, 0, 1 << 24},
       {"max_user_rows", options.max_user_rows, 0, 1 << 24},
+      {"max_context_rows", options.max_context_rows, 0, 1 << 24},
+      {"max_search_rows", options.max_search_rows, 0, 1 << 24},
       {"min_count", options.min_count, 1, 1 << 20},
       {"numeric_buckets", options.numeric_buckets, 2, 1024},
   };
@@ -100,21 +102,26 @@ struct PipelineFitter::Impl {
         options(fit_options),
         items(schema, Entity::kItem),
         users(schema, Entity::kUser),
+        contexts(schema, Entity::kEvent),
         item_numbers(items),
         user_numbers(users),
+        context_numbers(contexts),
         has_values(items.attributes.size(), 0) {
     auto tokenizer = Tokenizer::Create();
     if (!tokenizer.ok()) {
       error = tokenizer.status();
       return;
     }
-    auto clone = (*tokenizer)->Clone();
-    if (!clone.ok()) {
-      error = clone.status();
-      return;
+    for (const auto& [plan, reader] : {std::pair(&users, &user_reader),
+                                       std::pair(&contexts, &context_reader)}) {
+      auto clone = (*tokenizer)->Clone();
+      if (!clone.ok()) {
+        error = clone.status();
+        return;
+      }
+      *reader = std::make_unique<RecordReader>(*plan, *std::move(clone));
     }
     item_reader = std::make_unique<RecordReader>(items, *std::move(tokenizer));
-    user_reader = std::make_unique<RecordReader>(users, *std::move(clone));
   }
 
   std::vector<ActionRate> Rates() const {
@@ -153,13 +160,13 @@ struct PipelineFitter::Impl {
 
   const Schema schema;
   const PipelineOptions options;
-  const RecordPlan items, users;
-  std::unique_ptr<RecordReader> item_reader, user_reader;
+  const RecordPlan items, users, contexts;
+  std::unique_ptr<RecordReader> item_reader, user_reader, context_reader;
   absl::Status error;
   bool finished = false;
 
-  VocabularyCounter text, attributes, user_tokens;
-  NumericFitter item_numbers, user_numbers;
+  VocabularyCounter text, attributes, user_tokens, context_tokens, search;
+  NumericFitter item_numbers, user_numbers, context_numbers;
   std::vector<int64_t> has_values;  // items with a value, per attribute column
   int64_t events = 0, timed_events = 0, impressions = 0;
   std::map<std::string, int64_t> followed;
@@ -199,6 +206,12 @@ void PipelineFitter::ObserveItem(const v1::Item& item) {
     impl_->has_values[i] += present[i];
   }
   impl_->attributes.AddDocument(hashes);
+  if (!impl_->items.search) return;
+  hashes.clear();
+  for (const uint32_t key : record.search_keys) {
+    hashes.push_back(SearchEntry(key));
+  }
+  impl_->search.AddDocument(hashes);
 }
 
 void PipelineFitter::ObserveUser(const v1::User& user) {
@@ -212,6 +225,13 @@ void PipelineFitter::ObserveUser(const v1::User& user) {
 void PipelineFitter::ObserveEvent(const v1::Event& event) {
   ++impl_->events;
   impl_->timed_events += event.has_time_ms();
+  if (!impl_->contexts.empty() && impl_->error.ok()) {
+    const RawRecord& record =
+        impl_->context_reader->ReadContext(event.features());
+    impl_->context_numbers.Add(record.numeric);
+    impl_->scratch = record.attribute_keys;
+    impl_->context_tokens.AddDocument(impl_->scratch);
+  }
   if (event.action() != kImpression) return;
   ++impl_->impressions;
   for (const std::string& action : event.followed()) {
@@ -250,6 +270,14 @@ absl::StatusOr<Pipeline> PipelineFitter::Finish() {
   AppendBuckets(fit.users, state.user_numeric, buckets);
   state.users = fit.user_tokens.Finish(fit.options.min_count,
                                        fit.options.max_user_rows, buckets);
+  state.context_numeric =
+      fit.context_numbers.Finish(fit.options.numeric_buckets);
+  buckets.clear();
+  AppendBuckets(fit.contexts, state.context_numeric, buckets);
+  state.contexts = fit.context_tokens.Finish(
+      fit.options.min_count, fit.options.max_context_rows, buckets);
+  state.search =
+      fit.search.Finish(fit.options.min_count, fit.options.max_search_rows);
   return Pipeline::Create(std::move(state));
 }
 

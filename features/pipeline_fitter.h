@@ -18,6 +18,9 @@ struct PipelineOptions {
   int32_t max_text_rows = 1 << 17;
   int32_t max_attribute_rows = 1 << 17;
   int32_t max_user_rows = 1 << 16;
+  int32_t max_context_rows = 1 << 16;
+  /// Words and trigrams whose rarity is known, where requests carry texts.
+  int32_t max_search_rows = 1 << 16;
   /// Items (users) in which a token must occur to get a row.
   int32_t min_count = 2;
   int32_t numeric_buckets = 16;
@@ -32,7 +35,7 @@ struct PipelineOptions {
 /// Not thread-safe.
 class PipelineFitter {
  public:
-  /// Schema columns of type event are not used by the pipeline.
+  /// Of event columns those that are context are used.
   explicit PipelineFitter(Schema schema, const PipelineOptions& options = {});
   ~PipelineFitter();
   PipelineFitter(const PipelineFitter&) = delete;
@@ -41,7 +44,8 @@ class PipelineFitter {
   void ObserveItem(const v1::Item& item);
   void ObserveUser(const v1::User& user);
   /// Optional: training events only. Gives the rates of clicks and so on per
-  /// impression their base, and says whether there are impressions and times.
+  /// impression their base, says whether there are impressions and times, and
+  /// which values the context columns have.
   void ObserveEvent(const v1::Event& event);
 
   /// InvalidArgument for options out of range. May be called once.

@@ -45,13 +45,16 @@ class ReaderPool {
 /// Members point at each other: never moved.
 struct Pipeline::Impl {
   Impl(PipelineState learned, std::unique_ptr<Tokenizer> item_tokenizer,
-       std::unique_ptr<Tokenizer> user_tokenizer);
+       std::unique_ptr<Tokenizer> user_tokenizer,
+       std::unique_ptr<Tokenizer> context_tokenizer);
 
   PipelineState state;
-  RecordPlan items, users;
+  RecordPlan items, users, contexts;
   DenseLayout layout;
   PopularityFeatures popularity;
-  ReaderPool item_readers, user_readers;
+  ReaderPool item_readers, user_readers, context_readers;
+  /// Of a request without context.
+  ContextFeatures no_context;
 };
 
 }  // namespace attune::features

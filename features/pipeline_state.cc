@@ -131,6 +131,7 @@ absl::Status CheckState(const PipelineState& state) {
       CheckRange("profile_events", state.profile_events, kMaxProfileEvents));
   const RecordPlan items(state.schema, Entity::kItem);
   const RecordPlan users(state.schema, Entity::kUser);
+  const RecordPlan contexts(state.schema, Entity::kEvent);
   if (state.item_fields.size() != items.attributes.size()) {
     return absl::InvalidArgumentError(
         StrCat("item_fields: ", state.item_fields.size(),
@@ -140,6 +141,8 @@ absl::Status CheckState(const PipelineState& state) {
       CheckNumeric("item_numeric", state.item_numeric, items.numerics.size()));
   ATTUNE_RETURN_IF_ERROR(
       CheckNumeric("user_numeric", state.user_numeric, users.numerics.size()));
+  ATTUNE_RETURN_IF_ERROR(CheckNumeric("context_numeric", state.context_numeric,
+                                      contexts.numerics.size()));
   if (state.rates.size() > kMaxRates) {
     return absl::InvalidArgumentError(
         StrCat(state.rates.size(), " rates, at most ", kMaxRates));
@@ -174,6 +177,12 @@ std::string StateToJson(const PipelineState& state) {
   json["text"] = VocabularyToJson(state.text);
   json["attributes"] = VocabularyToJson(state.attributes);
   json["users"] = VocabularyToJson(state.users);
+  const RecordPlan plan(state.schema, Entity::kEvent);
+  if (!plan.empty()) {
+    json["context_numeric"] = NumericToJson(state.context_numeric);
+    json["contexts"] = VocabularyToJson(state.contexts);
+  }
+  if (plan.has_text) json["search"] = VocabularyToJson(state.search);
   return json.dump(1, ' ', false, ordered_json::error_handler_t::replace);
 }
 
@@ -185,8 +194,8 @@ absl::StatusOr<PipelineState> StateFromJson(std::string_view text,
   ATTUNE_RETURN_IF_ERROR(root.ExpectFields(
       {"format", "schema", "max_text_tokens", "max_attribute_tokens",
        "profile_events", "items", "uses_time", "has_impressions", "item_fields",
-       "item_numeric", "user_numeric", "rates", "text", "attributes",
-       "users"}));
+       "item_numeric", "user_numeric", "rates", "text", "attributes", "users",
+       "context_numeric", "contexts", "search"}));
   ATTUNE_ASSIGN_OR_RETURN(const JsonPlace format, root.Field("format"));
   ATTUNE_RETURN_IF_ERROR(format.Integer(kFormat, kFormat).status());
 
@@ -237,6 +246,17 @@ absl::StatusOr<PipelineState> StateFromJson(std::string_view text,
   ATTUNE_ASSIGN_OR_RETURN(state.attributes, VocabularyFromJson(attributes));
   ATTUNE_ASSIGN_OR_RETURN(const JsonPlace user_tokens, root.Field("users"));
   ATTUNE_ASSIGN_OR_RETURN(state.users, VocabularyFromJson(user_tokens));
+  if (root.Has("contexts")) {
+    ATTUNE_ASSIGN_OR_RETURN(const JsonPlace numbers,
+                            root.Field("context_numeric"));
+    ATTUNE_ASSIGN_OR_RETURN(state.context_numeric, NumericFromJson(numbers));
+    ATTUNE_ASSIGN_OR_RETURN(const JsonPlace values, root.Field("contexts"));
+    ATTUNE_ASSIGN_OR_RETURN(state.contexts, VocabularyFromJson(values));
+  }
+  if (root.Has("search")) {
+    ATTUNE_ASSIGN_OR_RETURN(const JsonPlace search, root.Field("search"));
+    ATTUNE_ASSIGN_OR_RETURN(state.search, VocabularyFromJson(search));
+  }
 
   const absl::Status checked = CheckState(state);
   if (!checked.ok()) return root.Error(ToStd(checked.message()));

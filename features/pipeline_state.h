@@ -37,8 +37,13 @@ struct PipelineState {
   std::vector<bool> item_fields;           ///< [plan.attributes]: has values
   std::vector<NumericState> item_numeric;  ///< [plan.numerics]
   std::vector<NumericState> user_numeric;
+  std::vector<NumericState> context_numeric;
   std::vector<ActionRate> rates;
   Vocabulary text, attributes, users;
+  Vocabulary contexts;  ///< values of the context columns, buckets first
+  /// How rare the words and trigrams of items are (SearchEntry);
+  /// empty where no context column is a text.
+  Vocabulary search;
 };
 
 /// InvalidArgument for sizes that do not fit the schema and values out of

@@ -38,15 +38,19 @@ RecordPlan::RecordPlan(const Schema& schema, Entity entity) {
   }
   int next_field = kFirstColumnField;
   for (const Column& column : schema.columns()) {
+    search |= entity == Entity::kItem && column.context &&
+              column.type == ColumnType::kText;
     if (column.entity != entity || column.transform == Transform::kIgnore) {
       continue;
     }
+    if (entity == Entity::kEvent && !column.context) continue;
     if (entity == Entity::kItem && IsFixed(column.name)) continue;
     const bool is_label = column.type == ColumnType::kCategorical ||
                           column.type == ColumnType::kMulti ||
                           (column.type == ColumnType::kNumeric &&
                            column.transform == Transform::kHash);
     Use use{Role::kText, 0};
+    has_text |= column.type == ColumnType::kText;
     if (is_label) {
       use = {Role::kAttribute, static_cast<int32_t>(attributes.size())};
       const int field =

@@ -20,7 +20,8 @@ inline constexpr int kFirstColumnField = 4;
 inline constexpr int kTokenOnlyField = 0xff;
 
 /// What is done with each column of one entity, by the schema alone, so that
-/// fitting and encoding agree on every index.
+/// fitting and encoding agree on every index. Of events: with those that are
+/// context.
 struct RecordPlan {
   enum class Role { kText, kAttribute, kNumeric };
   struct Use {
@@ -54,6 +55,13 @@ struct RecordPlan {
   std::vector<std::string> time_names;
   bool use_title = true, use_description = true;
   bool use_tags = true, use_categories = true;
+  /// Of items: requests may carry a text, which their words are matched with.
+  bool search = false;
+  /// Has a text column.
+  bool has_text = false;
+
+  /// No column is used.
+  bool empty() const { return uses.empty(); }
 };
 
 }  // namespace attune::features

@@ -103,11 +103,54 @@ void RecordReader::Reset() {
                          std::numeric_limits<double>::quiet_NaN());
   record_.times_ms.assign(plan_->time_names.size(), ItemFeatures::kMissingTime);
   record_.series_number = 0;
+  record_.search_keys.clear();
+  search_words_ = search_parts_ = 0;
 }
 
-void RecordReader::AddWords(std::string_view text, size_t limit) {
+void RecordReader::AddSearchWords(size_t count, SearchKind kind,
+                                  bool with_parts) {
+  for (size_t i = 0; i < count; ++i) {
+    if (search_words_ < kMaxSearchWords) {
+      ++search_words_;
+      record_.search_keys.push_back(
+          MakeSearchKey(kind, SearchHash(WordHash(words_[i]))));
+    }
+    if (!with_parts || search_parts_ >= kMaxSearchParts) continue;
+    grams_.clear();
+    AppendCharacterNgrams(words_[i], 3, &grams_);
+    for (const std::string& gram : grams_) {
+      if (search_parts_ == kMaxSearchParts) break;
+      ++search_parts_;
+      record_.search_keys.push_back(MakeSearchKey(
+          SearchKind::kPart, SearchHash(HashBytes(gram, kNgramSeed))));
+    }
+  }
+}
+
+void RecordReader::FinishSearchKeys() {
+  std::vector<uint32_t>& keys = record_.search_keys;
+  std::sort(keys.begin(), keys.end());
+  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+  const auto titles =
+      std::partition_point(keys.begin(), keys.end(), [](uint32_t key) {
+        return KindOfSearchKey(key) == SearchKind::kTitleWord;
+      });
+  const auto is_repeat = [&](uint32_t key) {
+    return KindOfSearchKey(key) == SearchKind::kOtherWord &&
+           std::binary_search(
+               keys.begin(), titles,
+               MakeSearchKey(SearchKind::kTitleWord, HashOfSearchKey(key)));
+  };
+  keys.erase(std::remove_if(titles, keys.end(), is_repeat), keys.end());
+}
+
+void RecordReader::AddWords(std::string_view text, size_t limit,
+                            SearchKind kind) {
   tokenizer_->Words(text, &words_);
   const size_t count = std::min(words_.size(), limit);
+  if (plan_->search) {
+    AddSearchWords(count, kind, kind == SearchKind::kTitleWord);
+  }
   for (size_t i = 0; i < count; ++i) {
     record_.text.words.push_back(WordHash(words_[i]));
     grams_.clear();
@@ -122,7 +165,7 @@ void RecordReader::AddWords(std::string_view text, size_t limit) {
 
 void RecordReader::AddTitle(std::string_view title) {
   if (title.empty()) return;
-  AddWords(title, kMaxTitleWords);
+  AddWords(title, kMaxTitleWords, SearchKind::kTitleWord);
   record_.text.title_words = record_.text.words.size();
 
   const BracketedTitle parts = SplitBrackets(title);
@@ -144,6 +187,9 @@ void RecordReader::AddValue(const RecordPlan::AttributeColumn& column,
   if (normalised.empty()) return;
   record_.attribute_keys.push_back(
       MakeAttributeKey(column.field, HashBytes(normalised, column.seed)));
+  if (!plan_->search) return;
+  tokenizer_->Words(normalised, &words_);
+  AddSearchWords(words_.size(), SearchKind::kOtherWord, /*with_parts=*/true);
 }
 
 void RecordReader::AddAttribute(const RecordPlan::AttributeColumn& column,
@@ -204,7 +250,9 @@ const RawRecord& RecordReader::ReadItem(const v1::Item& item) {
   if (plan_->use_title) AddTitle(item.title());
   const auto add_other_words = [this](std::string_view text) {
     const size_t used = record_.text.words.size() - record_.text.title_words;
-    if (used < kMaxOtherWords) AddWords(text, kMaxOtherWords - used);
+    if (used < kMaxOtherWords) {
+      AddWords(text, kMaxOtherWords - used, SearchKind::kOtherWord);
+    }
   };
   if (plan_->use_description) add_other_words(item.description());
   for (const v1::Feature& feature : item.features()) {
@@ -224,6 +272,7 @@ const RawRecord& RecordReader::ReadItem(const v1::Item& item) {
   if (plan_->use_categories) add_list(kCategoriesField, item.categories());
   for (const v1::Feature& feature : item.features()) AddFeature(feature);
   if (plan_->use_tags) add_list(kTagsField, item.tags());
+  if (plan_->search) FinishSearchKeys();
   return record_;
 }
 
@@ -233,9 +282,29 @@ const RawRecord& RecordReader::ReadUser(const v1::User& user) {
   return record_;
 }
 
+const RawRecord& RecordReader::ReadContext(
+    const google::protobuf::RepeatedPtrField<v1::Feature>& features) {
+  Reset();
+  for (const v1::Feature& feature : features) {
+    AddFeature(feature);
+    const RecordPlan::Use* use = plan_->Find(feature.name());
+    if (use == nullptr || use->role != RecordPlan::Role::kText) continue;
+    const std::string* text = AsText(feature.value());
+    const size_t used = record_.text.words.size();
+    if (text == nullptr || used >= kMaxTitleWords + kMaxOtherWords) continue;
+    AddWords(*text, kMaxTitleWords + kMaxOtherWords - used,
+             SearchKind::kTitleWord);
+    AddSearchWords(record_.text.words.size() - used, SearchKind::kTitleWord,
+                   /*with_parts=*/true);
+  }
+  record_.text.title_words = record_.text.words.size();
+  FinishSearchKeys();
+  return record_;
+}
+
 const TextHashes& RecordReader::ReadText(std::string_view text) {
   Reset();
-  AddWords(text, kMaxTitleWords + kMaxOtherWords);
+  AddWords(text, kMaxTitleWords + kMaxOtherWords, SearchKind::kTitleWord);
   record_.text.title_words = record_.text.words.size();
   return record_.text;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "features/record_plan.h"
+#include "features/search_key.h"
 #include "features/tokenizer.h"
 #include "proto/records.pb.h"
 
@@ -35,6 +36,9 @@ struct RawRecord {
   /// [plan.time_names]: Unix ms or ItemFeatures::kMissingTime.
   std::vector<int64_t> times_ms;
   int32_t series_number = 0;
+  /// Of items where plan.search, of a context its texts' (all as titles'):
+  /// sorted, no repeats. A title's word is no other word, too.
+  std::vector<uint32_t> search_keys;
 };
 
 /// Reads records by a plan. Not thread-safe: one per thread. Views the plan.
@@ -45,6 +49,8 @@ class RecordReader {
 
   const RawRecord& ReadItem(const v1::Item& item);
   const RawRecord& ReadUser(const v1::User& user);
+  const RawRecord& ReadContext(
+      const google::protobuf::RepeatedPtrField<v1::Feature>& features);
   const TextHashes& ReadText(std::string_view text);
   const Tokenizer& tokenizer() const { return *tokenizer_; }
 
@@ -53,10 +59,15 @@ class RecordReader {
   static constexpr size_t kMaxOtherWords = 64;
   static constexpr size_t kMaxValuesPerField = 32;
   static constexpr size_t kMaxValueBytes = 256;
+  static constexpr size_t kMaxSearchWords = 96;
+  static constexpr size_t kMaxSearchParts = 96;
 
  private:
   void Reset();
-  void AddWords(std::string_view text, size_t limit);
+  void AddWords(std::string_view text, size_t limit, SearchKind kind);
+  // The first `count` of words_.
+  void AddSearchWords(size_t count, SearchKind kind, bool with_parts);
+  void FinishSearchKeys();
   void AddTitle(std::string_view title);
   void AddValue(const RecordPlan::AttributeColumn& column,
                 std::string_view value);
@@ -69,6 +80,7 @@ class RecordReader {
   std::unique_ptr<Tokenizer> tokenizer_;
   RawRecord record_;
   std::vector<std::string> words_, bracket_words_, grams_;  // scratch
+  size_t search_words_ = 0, search_parts_ = 0;
 };
 
 /// The hash of a word of a text, and that of its title match key.

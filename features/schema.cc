@@ -40,8 +40,8 @@ absl::StatusOr<T> ParseName(const JsonPlace& place,
 }
 
 absl::StatusOr<Column> ParseColumn(const JsonPlace& place) {
-  ATTUNE_RETURN_IF_ERROR(
-      place.ExpectFields({"name", "entity", "type", "transform", "inferred"}));
+  ATTUNE_RETURN_IF_ERROR(place.ExpectFields(
+      {"name", "entity", "type", "transform", "inferred", "context"}));
   Column column;
   ATTUNE_ASSIGN_OR_RETURN(const JsonPlace name, place.Field("name"));
   ATTUNE_ASSIGN_OR_RETURN(column.name, name.String());
@@ -66,6 +66,10 @@ absl::StatusOr<Column> ParseColumn(const JsonPlace& place) {
   if (place.Has("inferred")) {
     ATTUNE_ASSIGN_OR_RETURN(const JsonPlace field, place.Field("inferred"));
     ATTUNE_ASSIGN_OR_RETURN(column.inferred, field.Bool());
+  }
+  if (place.Has("context")) {
+    ATTUNE_ASSIGN_OR_RETURN(const JsonPlace field, place.Field("context"));
+    ATTUNE_ASSIGN_OR_RETURN(column.context, field.Bool());
   }
   return column;
 }
@@ -204,6 +208,14 @@ absl::StatusOr<Schema> Schema::FromJson(std::string_view text,
     ATTUNE_ASSIGN_OR_RETURN(const JsonPlace actions, root.Field("actions"));
     ATTUNE_RETURN_IF_ERROR(ParseActions(actions, schema.actions_));
   }
+  for (const std::string& result : schema.actions_.result_columns()) {
+    if (schema.IsContext(result)) {
+      return root.Error(StrCat("column \"", result,
+                               "\" is a context and one of the "
+                               "result_columns: a request cannot know what "
+                               "follows it"));
+    }
+  }
   return schema;
 }
 
@@ -217,6 +229,7 @@ std::string Schema::ToJson() const {
     entry["type"] = ColumnTypeName(column.type);
     entry["transform"] = TransformName(column.transform);
     if (column.inferred) entry["inferred"] = true;
+    if (column.context) entry["context"] = true;
     json["columns"].push_back(std::move(entry));
   }
   json["map"] = name_map_;
@@ -238,6 +251,15 @@ absl::Status Schema::AddColumn(Column column) {
         StrCat("column \"", column.name, "\": transform \"",
                TransformName(column.transform), "\" does not fit type \"",
                ColumnTypeName(column.type), "\""));
+  }
+  if (column.context && column.entity != Entity::kEvent) {
+    return absl::InvalidArgumentError(
+        StrCat("column \"", column.name, "\" of ", EntityName(column.entity),
+               "s is no context: only columns of events are"));
+  }
+  if (column.context && column.transform == Transform::kIgnore) {
+    return absl::InvalidArgumentError(StrCat(
+        "column \"", column.name, "\" is a context and ignored at once"));
   }
   if (column.entity == Entity::kItem) {
     for (const FixedField& fixed : kFixedItemFields) {
@@ -263,6 +285,44 @@ const Column* Schema::Find(Entity entity, std::string_view name) const {
   const auto& index = index_[static_cast<size_t>(entity)];
   const auto it = index.find(absl::string_view(name.data(), name.size()));
   return it == index.end() ? nullptr : &columns_[it->second];
+}
+
+absl::Status Schema::DeclareContext(std::string_view name,
+                                    std::optional<ColumnType> type) {
+  if (const auto action = ResultAction(name)) {
+    return absl::InvalidArgumentError(
+        StrCat("column \"", name, "\" says that \"", *action,
+               "\" followed, which a request cannot know"));
+  }
+  const auto& index = index_[static_cast<size_t>(Entity::kEvent)];
+  const auto it = index.find(absl::string_view(name.data(), name.size()));
+  if (it == index.end()) {
+    return absl::NotFoundError(
+        StrCat("there is no event column \"", name, "\""));
+  }
+  Column& column = columns_[it->second];
+  if (type.has_value() && *type != column.type) {
+    column.type = *type;
+    column.transform = *type == ColumnType::kNumeric ? Transform::kStandardise
+                                                     : Transform::kNone;
+  } else if (column.transform == Transform::kIgnore) {
+    return absl::InvalidArgumentError(StrCat(
+        "column \"", name, "\" has another value in nearly every row: ", name,
+        ":text reads its words"));
+  }
+  column.context = true;
+  column.inferred = false;
+  return absl::OkStatus();
+}
+
+std::string Schema::ContextNames() const {
+  std::string names;
+  for (const Column& column : columns_) {
+    if (!column.context) continue;
+    names += StrCat(names.empty() ? "" : ", ", "\"", column.name, "\" (",
+                    ColumnTypeName(column.type), ")");
+  }
+  return names.empty() ? "none" : names;
 }
 
 std::optional<std::string_view> Schema::ResultAction(

@@ -20,7 +20,9 @@ namespace attune::features {
 /// use is thread-safe.
 ///
 ///   {"columns": [{"name": "year", "entity": "item", "type": "numeric",
-///                 "transform": "standardise", "inferred": true}],
+///                 "transform": "standardise", "inferred": true},
+///                {"name": "query", "entity": "event", "type": "text",
+///                 "context": true}],
 ///    "map": {"item_id": "book_id"},
 ///    "actions": {"default": "view", "order": ["purchase", "click"],
 ///                "result_columns": ["long_view"],
@@ -45,6 +47,18 @@ class Schema {
   const Column* Find(Entity entity, std::string_view name) const;
   /// In order of declaration.
   const std::vector<Column>& columns() const { return columns_; }
+
+  /// Says that the event column is known when a request is made. NotFound
+  /// where there is no such column; InvalidArgument where it is ignored, or
+  /// tells what followed an impression. `type` replaces the column's.
+  absl::Status DeclareContext(std::string_view name,
+                              std::optional<ColumnType> type = std::nullopt);
+  bool IsContext(std::string_view name) const {
+    const Column* column = Find(Entity::kEvent, name);
+    return column != nullptr && column->context;
+  }
+  /// `"query" (text), "tab" (categorical)`, for messages; "none".
+  std::string ContextNames() const;
 
   ActionPolicy& actions() { return actions_; }
   const ActionPolicy& actions() const { return actions_; }

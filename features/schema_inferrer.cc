@@ -60,6 +60,13 @@ bool IsLabelName(std::string_view name) {
   return EndsWithAny(name, kWords);
 }
 
+// What people write, however short: events under these names.
+bool IsTextName(std::string_view name) {
+  constexpr std::array<std::string_view, 7> kWords = {
+      "query", "search", "question", "text", "prompt", "dialogue", "message"};
+  return EndsWithAny(name, kWords);
+}
+
 int64_t CountWords(std::string_view text) {
   int64_t words = 0;
   bool inside = false;
@@ -188,6 +195,11 @@ Column SchemaInferrer::Infer(Entity entity, const std::string& name,
     const double mean = s.sum / static_cast<double>(s.numbers);
     const bool skewed = s.minimum >= 0 && s.maximum > kSkew * mean;
     column.transform = skewed ? Transform::kLog : Transform::kStandardise;
+    return column;
+  }
+  if (entity == Entity::kEvent && IsTextName(name)) {
+    column.type = ColumnType::kText;
+    column.transform = Transform::kNone;
     return column;
   }
   const double texts = static_cast<double>(s.texts);

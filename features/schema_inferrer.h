@@ -19,7 +19,8 @@ namespace attune::features {
 /// Rules, first that fits: a list anywhere: multi; all values are dates, or
 /// numbers in the range of Unix times under a name like *_at, *_date, *_time:
 /// time; a name like *_id, tag, type or code: categorical; all numbers:
-/// numeric (log where skewed); long or many-worded strings: text; else
+/// numeric (log where skewed); long or many-worded strings, and those of events
+/// under a name like query, question, *_text: text; else
 /// categorical. Categorical values that are different on nearly every row (a
 /// serial number) are ignored: they would stand for the row itself.
 class SchemaInferrer {

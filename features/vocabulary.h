@@ -43,6 +43,8 @@ class Vocabulary {
     return it == entries_.end() ? nullptr : &it->second;
   }
   int32_t rows() const { return static_cast<int32_t>(hashes_.size()); }
+  /// [rows()]
+  const std::vector<uint64_t>& hashes() const { return hashes_; }
 
  private:
   std::vector<uint64_t> hashes_;

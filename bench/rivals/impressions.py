@@ -3,9 +3,10 @@
 LightGBM on the features that `attune train --protocol time-split --test-days 2`
 has of the same files: the columns of items and users without the counters of
 the whole month, the clock, the video's age, and clicks and long views per
-impression of item and author as they stood before the impression. Split,
-validation and measures are the same, as is the row "item rate". Needs lightgbm,
-pandas and scikit-learn (docs/quality.md).
+impression of item and author as they stood before the impression; --tab adds the
+scene of the impression, --user-rates the user's own clicks and long views per
+impression, as of it. Split, validation and measures are the same, as is the row
+"item rate". Needs lightgbm, pandas and scikit-learn (docs/quality.md).
 """
 import argparse
 import pathlib
@@ -31,7 +32,7 @@ def read(folder: pathlib.Path) -> tuple:
     return events, items[ITEM_COLUMNS], users
 
 
-def features(events, items, users, train):
+def features(events, items, users, train, with_tab, with_user_rates):
     """One row per impression."""
     rows = events[["user_id", "item_id"]].merge(items, how="left").merge(
         users, how="left")
@@ -40,8 +41,12 @@ def features(events, items, users, train):
         "weekday": events.time_ms // DAY_MS % 7,
         "age": events.time_ms - pandas.to_datetime(
             rows.upload_dt).astype("int64") // 1_000_000})
-    for key, values in {"item": events.item_id,
-                        "author": rows.author_id}.items():
+    if with_tab:
+        columns["tab"] = events.tab.astype("category")
+    keys = {"item": events.item_id, "author": rows.author_id}
+    if with_user_rates:
+        keys["user"] = events.user_id
+    for key, values in keys.items():
         groups = events.groupby(values)
         columns[f"{key}_shown"] = groups.cumcount()
         for task in TASKS:
@@ -70,13 +75,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=pathlib.Path, help="the folder kuairand")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--tab", action="store_true", help="with the scene")
+    parser.add_argument("--user-rates", action="store_true",
+                        help="with the user's own rates")
     arguments = parser.parse_args()
     events, items, users = read(arguments.data)
     end = events.time_ms.max() + 1
     train = events.time_ms < end - 4 * DAY_MS
     test = events.time_ms >= end - 2 * DAY_MS
     validation = ~train & ~test
-    columns = features(events, items, users, train)
+    columns = features(events, items, users, train, arguments.tab,
+                       arguments.user_rates)
     print(f"{'task':<10} {'ranker':<10} {'AUC':>7} {'GAUC':>7}")
     for task, name in TASKS.items():
         labels = events[task]

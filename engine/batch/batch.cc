@@ -138,7 +138,10 @@ absl::StatusOr<bool> BatchJob::OpenJournal() {
   journal_.k = options_.k;
   journal_.explain = options_.explain;
   journal_.candidates = HashOf(options_.candidate_ids);
-  const std::string policy = options_.policy.SerializeAsString();
+  std::string policy = options_.policy.SerializeAsString();
+  for (const v1::Feature& feature : options_.context) {
+    policy += feature.SerializeAsString();
+  }
   if (!policy.empty()) journal_.policy = HashOf({policy});
   journal_.model = options_.model;
   journal_.now_ms = options_.now_ms != 0 ? options_.now_ms : WallClockMs();
@@ -191,6 +194,8 @@ absl::Status BatchJob::PinModel() {
   request_.mutable_candidate_ids()->Assign(options_.candidate_ids.begin(),
                                            options_.candidate_ids.end());
   *request_.mutable_policy() = options_.policy;
+  request_.mutable_context()->Assign(options_.context.begin(),
+                                     options_.context.end());
   request_.set_k(options_.k);
   request_.set_explain(options_.explain);
   request_.set_now_ms(journal_.now_ms);

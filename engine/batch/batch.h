@@ -23,6 +23,7 @@ struct BatchOptions {
   bool explain = false;  ///< reasons; JSON lines only
   std::string model;     ///< empty: the engine's current one
   v1::Policy policy;
+  std::vector<v1::Feature> context;  ///< of every request; see RankRequest
   /// The time that every user is ranked at; 0: when the job began. One time for
   /// all, so that a resumed job ends with the same bytes.
   int64_t now_ms = 0;

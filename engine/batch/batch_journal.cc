@@ -115,7 +115,7 @@ absl::Status CheckSameJob(const BatchJournal& before, const BatchJournal& now) {
                                    now.use_kept_states));
   ATTUNE_RETURN_IF_ERROR(
       CheckSameList("candidates", before.candidates, now.candidates));
-  return CheckSameList("rules (policy)", before.policy, now.policy);
+  return CheckSameList("rules (policy, context)", before.policy, now.policy);
 }
 
 }  // namespace attune

@@ -123,7 +123,60 @@ absl::StatusOr<features::Schema> FindSchema(const std::vector<KnownFile>& files,
   return schema;
 }
 
+absl::Status DeclareContext(const IngestOptions& options,
+                            features::Schema& schema) {
+  for (const IngestOptions::ContextColumn& column : options.context) {
+    const absl::Status declared =
+        schema.DeclareContext(column.name, column.type);
+    if (declared.ok()) continue;
+    std::string known;
+    for (const features::Column& other : schema.columns()) {
+      if (other.entity != Entity::kEvent) continue;
+      known += StrCat(known.empty() ? "" : ", ", other.name);
+    }
+    return absl::Status(
+        declared.code(),
+        StrCat("context: ", ToStd(declared.message()),
+               "; event columns are: ", known.empty() ? "none" : known));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
+
+absl::StatusOr<std::vector<IngestOptions::ContextColumn>> ParseContextColumns(
+    std::string_view text) {
+  std::vector<IngestOptions::ContextColumn> columns;
+  while (!text.empty()) {
+    const size_t comma = std::min(text.find(','), text.size());
+    const std::string_view entry = text.substr(0, comma);
+    text.remove_prefix(std::min(comma + 1, text.size()));
+    // A name may hold a colon: the last one counts, before a type.
+    const size_t colon = std::min(entry.rfind(':'), entry.size());
+    IngestOptions::ContextColumn column;
+    column.name = entry.substr(0, colon);
+    if (colon < entry.size()) {
+      const std::string_view type = entry.substr(colon + 1);
+      column.type = features::ParseColumnType(type);
+      if (!column.type.has_value()) {
+        return absl::InvalidArgumentError(StrCat(
+            "context column \"", column.name, "\": unknown type \"", type,
+            "\" (known: text, numeric, categorical, multi, time)"));
+      }
+    }
+    const bool is_new = std::none_of(
+        columns.begin(), columns.end(),
+        [&](const auto& other) { return other.name == column.name; });
+    if (column.name.empty() || !is_new) {
+      return absl::InvalidArgumentError(
+          column.name.empty()
+              ? std::string("a context column without a name")
+              : StrCat("context column \"", column.name, "\" is repeated"));
+    }
+    columns.push_back(std::move(column));
+  }
+  return columns;
+}
 
 absl::Status CheckIngestInputs(const IngestOptions& options) {
   std::vector<std::string> columns;
@@ -162,8 +215,10 @@ absl::Status IngestFiles(storage::Database* database,
   ATTUNE_RETURN_IF_ERROR(CheckRequiredNames(inputs, options.map));
   ATTUNE_ASSIGN_OR_RETURN(const std::vector<KnownFile> files,
                           LookUp(database, std::move(inputs), options));
-  ATTUNE_ASSIGN_OR_RETURN(const features::Schema schema,
+  ATTUNE_ASSIGN_OR_RETURN(features::Schema schema,
                           FindSchema(files, options, base, summary));
+  ATTUNE_RETURN_IF_ERROR(DeclareContext(options, schema));
+  if (!options.context.empty()) summary->context = schema.ContextNames();
 
   int64_t rows = 0;
   // The schema is committed with the first rows that were read by it.

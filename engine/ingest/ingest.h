@@ -35,6 +35,12 @@ struct IngestOptions {
   /// Declared columns and actions; null: those of the database.
   std::optional<features::Schema> schema;
   ColumnMap map;
+  /// Event columns of the files or the database that a request may carry, too.
+  struct ContextColumn {
+    std::string name;
+    std::optional<features::ColumnType> type;  ///< nullopt: as it is
+  };
+  std::vector<ContextColumn> context;
 
   enum class OnError {
     kStop,  ///< the rows before the bad one stay; a later run goes on there
@@ -87,7 +93,14 @@ struct IngestSummary {
   /// Columns whose type was found out in this run.
   std::vector<features::Column> inferred;
   AddTimesSummary times;
+  /// Schema::ContextNames() where options.context is not empty.
+  std::string context;
 };
+
+/// "query,tab:categorical". InvalidArgument names an unknown type or an empty
+/// or repeated name.
+absl::StatusOr<std::vector<IngestOptions::ContextColumn>> ParseContextColumns(
+    std::string_view text);
 
 /// What can be found wrong with the options without a database: a file that is
 /// not there or not readable, a bad header, a name of the map that is nowhere.

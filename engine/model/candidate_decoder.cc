@@ -20,6 +20,16 @@ CandidateDecoder::CandidateDecoder(ParameterLayout& layout,
       user_table_(layout.Add("decoder.user", config.user_buckets, config.width,
                              Initializer::kNormal, 0.05f, /*decay=*/true)),
       final_norm_(layout, "decoder.final_norm", config.width) {
+  if (config.context_buckets > 0) {
+    context_table_ = layout.Add("decoder.context_value", config.context_buckets,
+                                config.width, Initializer::kZeros, 0,
+                                /*decay=*/true);
+  }
+  if (config.context_text) {
+    context_text_ = layout.Add("decoder.context_text", config.width,
+                               config.width, Initializer::kZeros, 0,
+                               /*decay=*/true);
+  }
   AttentionBlockConfig block;
   block.width = config.width;
   block.heads = config.heads;
@@ -76,6 +86,45 @@ void CandidateDecoder::ContextToken(std::span<const float> values,
   for (int32_t user_token : user_tokens) {
     const float* row = users.row(user_token);
     for (size_t d = 0; d < token.size(); ++d) token[d] += row[d];
+  }
+}
+
+void CandidateDecoder::ContextVector(std::span<const float> values,
+                                     std::span<const int32_t> tokens,
+                                     std::span<const float> text,
+                                     std::span<float> out) const {
+  std::fill(out.begin(), out.end(), 0.0f);
+  const auto add = [&](const float* row, float factor) {
+    for (size_t d = 0; d < out.size(); ++d) out[d] += factor * row[d];
+  };
+  if (context_table_.has_value()) {
+    const ConstMatrixView table = layout_->Matrix(*context_table_, values);
+    for (const int32_t token : tokens) add(table.row(token), 1.0f);
+  }
+  if (context_text_.has_value() && !text.empty()) {
+    const ConstMatrixView weights = layout_->Matrix(*context_text_, values);
+    for (size_t i = 0; i < text.size(); ++i) {
+      add(weights.row(static_cast<int64_t>(i)), text[i]);
+    }
+  }
+}
+
+void CandidateDecoder::ContextVectorBackward(std::span<const float> dout,
+                                             std::span<const int32_t> tokens,
+                                             std::span<const float> text,
+                                             std::span<float> gradients) const {
+  const auto add = [&](float* row, float factor) {
+    for (size_t d = 0; d < dout.size(); ++d) row[d] += factor * dout[d];
+  };
+  if (context_table_.has_value()) {
+    const MatrixView table = layout_->Matrix(*context_table_, gradients);
+    for (const int32_t token : tokens) add(table.row(token), 1.0f);
+  }
+  if (context_text_.has_value() && !text.empty()) {
+    const MatrixView weights = layout_->Matrix(*context_text_, gradients);
+    for (size_t i = 0; i < text.size(); ++i) {
+      add(weights.row(static_cast<int64_t>(i)), text[i]);
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -26,6 +27,18 @@ class CandidateDecoder {
   absl::Status ProjectItems(ExecutionContext& context,
                             std::span<const float> values, ConstMatrixView x,
                             MatrixView q) const;
+
+  /// What a request's context adds to the user vector and the context token,
+  /// [D], from its tokens (rows of the context table) and the vector [D] of its
+  /// text as ItemEncoder makes it (empty: there is none). Zero for none, and
+  /// where nothing was learned: an untrained one changes nothing.
+  void ContextVector(std::span<const float> values,
+                     std::span<const int32_t> tokens,
+                     std::span<const float> text, std::span<float> out) const;
+  void ContextVectorBackward(std::span<const float> dout,
+                             std::span<const int32_t> tokens,
+                             std::span<const float> text,
+                             std::span<float> gradients) const;
 
   /// The context token [1, D] from the clock features [5] and the user's
   /// tokens (rows of the user table).
@@ -79,12 +92,14 @@ class CandidateDecoder {
   const ParameterLayout* layout_;
   ModelConfig config_;
   ParameterId context_base_, context_clock_, user_table_;
+  // In models that take a context.
+  std::optional<ParameterId> context_table_, context_text_;
   std::vector<AttentionBlock> blocks_;
   LayerNormLayer final_norm_;
 };
 
 /// Number of clock features of the context token; features::Pipeline's
-/// ContextFeatures writes them.
+/// ClockFeatures writes them.
 inline constexpr int kClockFeatures = 5;
 
 }  // namespace attune

@@ -31,6 +31,8 @@ const OptionTable<ModelConfig>& Table() {
           .Whole("text_buckets", &C::text_buckets, 1, kMostRows)
           .Whole("attribute_buckets", &C::attribute_buckets, 1, kMostRows)
           .Whole("user_buckets", &C::user_buckets, 1, kMostRows)
+          .Whole("context_buckets", &C::context_buckets, 0, kMostRows)
+          .Flag("context_text", &C::context_text)
           .WholeList("fusion_hidden", &C::fusion_hidden, {1, 8}, 1, 8192)
           .Real("temperature", &C::temperature, 1e-3f, 100)
           .Flag("use_time", &C::use_time)

@@ -51,6 +51,10 @@ struct ModelConfig {
   /// them: another build may compute others. Empty in models of before.
   std::vector<std::string> dense_names;
   int user_buckets = 1024;
+  /// Of a request's context: rows of the "column=value" table, and whether it
+  /// may hold a text; 0 and false: the model takes none.
+  int context_buckets = 0;
+  bool context_text = false;
   int64_t item_count = 0;  ///< rows of the id table
 
   int64_t anchor_step() const { return window / 4 > 0 ? window / 4 : 1; }

@@ -69,6 +69,7 @@ std::shared_ptr<const ModelItem> ModelItem::Make(const Parts& parts) {
                        parts.features.attribute_keys.size_bytes() +
                        parts.features.times_ms.size_bytes() +
                        parts.features.numeric.size_bytes() +
+                       parts.features.search_keys.size_bytes() +
                        parts.features.attribute_idf.size_bytes();
   std::byte* tail = nullptr;
   auto item =
@@ -87,6 +88,7 @@ std::shared_ptr<const ModelItem> ModelItem::Make(const Parts& parts) {
   packer.Pack(item->x);
   packer.Pack(item->q);
   packer.Pack(features.numeric);
+  packer.Pack(features.search_keys);
   packer.Pack(features.attribute_idf);
   return item;
 }
@@ -100,6 +102,8 @@ std::string ModelItem::Serialize() const {
                             features.attribute_idf.end());
   tail.numeric.assign(features.numeric.begin(), features.numeric.end());
   tail.times_ms.assign(features.times_ms.begin(), features.times_ms.end());
+  tail.search_keys.assign(features.search_keys.begin(),
+                          features.search_keys.end());
   tail.series_number = features.series_number;
   tail.unavailable = features.unavailable;
   const Header header = {static_cast<uint32_t>(x.size()),

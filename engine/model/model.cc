@@ -91,6 +91,12 @@ absl::Status CheckVocabulary(const ModelConfig& config, size_t item_ids,
                                       dense_width, ", config expects ",
                                       config.dense_width));
   }
+  if (pipeline.context_rows() > config.context_buckets ||
+      (pipeline.has_context_text() && !config.context_text)) {
+    return absl::DataLossError(
+        StrCat(kPipelineFile, ": a context of ", pipeline.context_rows(),
+               " values, config has ", config.context_buckets, " rows"));
+  }
   if (pipeline.text_rows() > config.text_buckets ||
       pipeline.attribute_rows() > config.attribute_buckets ||
       pipeline.user_rows() > config.user_buckets) {

@@ -18,6 +18,17 @@ absl::Status Scorer::EncodeItems(ExecutionContext& context,
   return network_.decoder().ProjectItems(context, values_, x, q);
 }
 
+absl::Status Scorer::EncodeText(ExecutionContext& context,
+                                std::span<const int32_t> text_tokens,
+                                std::span<float> x) const {
+  Workspace::Scope scope(context.workspace);
+  ItemBatch batch;
+  batch.Add(-1, text_tokens, {});
+  return network_.items().Forward(
+      context, values_, batch,
+      MatrixView(x.data(), {1, static_cast<int64_t>(x.size())}), nullptr);
+}
+
 absl::StatusOr<Scorer::Encoded> Scorer::Encode(
     ExecutionContext& context, UserState& state,
     std::span<const WindowEvent> events, ConstMatrixView new_x,
@@ -82,6 +93,15 @@ absl::StatusOr<Scorer::Encoded> Scorer::Encode(
   MatrixView token = workspace.Matrix(1, config.width);
   decoder.ContextToken(values_, request.clock, request.user_tokens,
                        token.row_span(0));
+  if (!request.context_tokens.empty() || !request.context_text.empty()) {
+    // At the end, so that no kept row depends on it.
+    const std::span<float> moved = workspace.Allocate<float>(config.width);
+    decoder.ContextVector(values_, request.context_tokens, request.context_text,
+                          moved);
+    AddInto(ConstMatrixView(moved.data(), {1, config.width}), token);
+    AddInto(ConstMatrixView(moved.data(), {1, config.width}),
+            MatrixView(user.data(), {1, config.width}));
+  }
   ATTUNE_RETURN_IF_ERROR(
       decoder.AppendMemory(context, token, state.decoder(), rows));
   state.set_final_rows(std::max<int64_t>(length - 1, 0));

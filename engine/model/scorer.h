@@ -22,6 +22,10 @@ struct RequestContext {
   bool has_time = false;  ///< false: order-only data, the clock is masked
   std::span<const float> clock;          ///< [kClockFeatures]
   std::span<const int32_t> user_tokens;  ///< rows of the user table
+  /// Of what the caller says of the moment: rows of the context table, and the
+  /// vector [D] of its text (EncodeText). Empty: none.
+  std::span<const int32_t> context_tokens;
+  std::span<const float> context_text;
 };
 
 /// Candidates' stored vectors and features.
@@ -49,11 +53,18 @@ class Scorer {
   absl::Status EncodeItems(ExecutionContext& context, const ItemBatch& batch,
                            MatrixView x, MatrixView q) const;
 
+  /// The vector x [D] of a text's tokens, as that of an item of which nothing
+  /// else is known.
+  absl::Status EncodeText(ExecutionContext& context,
+                          std::span<const int32_t> text_tokens,
+                          std::span<float> x) const;
+
   /// Brings `state` up to the window `events` (at most T; the state's anchor is
   /// that of the window) and encodes the newest row with the request's time.
   /// new_x [events.size() - state.final_rows(), D]: item vectors of the events
   /// behind the final rows (a zero row for an item without vector); empty
-  /// windows take none. user [D] receives u. Afterwards events.size() - 1 rows
+  /// windows take none. user [D] receives u, moved by the request's context if
+  /// it has one. Afterwards events.size() - 1 rows
   /// are final and the state is ready for Score with the returned memory rows.
   struct Encoded {
     int64_t memory_rows = 0;

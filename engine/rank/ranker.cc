@@ -193,15 +193,25 @@ absl::Status Ranker::Begin(ExecutionContext& context, const Request& request,
       is_kept ? *kept.user_features : given;
   session.has_time = config.use_time;
   model_->pipeline().PrepareRequest(user_features, kept.profile, request.now_ms,
-                                    session.has_time, &kept.request_features);
+                                    session.has_time, &kept.request_features,
+                                    request.context);
   session.request_features = &kept.request_features;
   std::span<float> clock = workspace.Allocate<float>(kClockFeatures);
-  features::Pipeline::ContextFeatures(request.now_ms, session.has_time, clock);
+  features::Pipeline::ClockFeatures(request.now_ms, session.has_time, clock);
   RequestContext request_context;
   request_context.now_ms = request.now_ms;
   request_context.has_time = session.has_time;
   request_context.clock = clock;
   request_context.user_tokens = user_features.tokens;
+  if (request.context != nullptr) {
+    request_context.context_tokens = request.context->tokens;
+    if (!request.context->text_tokens.empty()) {
+      const std::span<float> text = workspace.Allocate<float>(config.width);
+      ATTUNE_RETURN_IF_ERROR(model_->scorer().EncodeText(
+          context, request.context->text_tokens, text));
+      request_context.context_text = text;
+    }
+  }
   session.user = workspace.Allocate<float>(config.width);
   context.stages.Lap(Stage::kAssemble);
   absl::StatusOr<Scorer::Encoded> encoded = model_->scorer().Encode(
@@ -333,6 +343,11 @@ absl::StatusOr<std::vector<float>> Ranker::ScoreInline(
       inner.history = &request.inline_history();
       inner.user = &request.inline_user();
       inner.now_ms = request.now_ms();
+      features::ContextFeatures given;
+      if (request.context_size() > 0) {
+        model_->pipeline().EncodeContext(request.context(), &given);
+        inner.context = &given;
+      }
       ATTUNE_RETURN_IF_ERROR(Begin(context, inner, *items, kept, session));
       std::vector<std::string_view> ids;
       for (const v1::Item& item : request.candidates()) {

@@ -31,7 +31,8 @@ class Ranker {
 
   struct Request {
     const v1::History* history = nullptr;
-    const v1::User* user = nullptr;  ///< null: no record
+    const v1::User* user = nullptr;                      ///< null: no record
+    const features::ContextFeatures* context = nullptr;  ///< null: none
     int64_t now_ms = 0;
     /// First event of the window; nullopt: ModelConfig::Anchor of the count.
     std::optional<int64_t> anchor;

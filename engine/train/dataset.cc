@@ -88,12 +88,15 @@ std::string Dataset::Fingerprint() const {
   HashTable(users_, &hasher);
   HashNames(actions_, &hasher);
   HashNames(tasks_, &hasher);
+  const bool with_contexts = !contexts_.empty();
+  if (with_contexts) HashNames(contexts_, &hasher);
   for (int64_t offset : interaction_offsets_) hasher.Number(offset);
   for (const Interaction& row : interactions_) {
     hasher.Number(row.item);
     hasher.Number(row.action * 4 + row.has_time * 2 + row.positive);
     hasher.Number(row.time_ms);
     hasher.Number(row.sort_key);
+    if (with_contexts) hasher.Number(row.context);
   }
   for (int64_t offset : impression_offsets_) hasher.Number(offset);
   for (const Impression& row : impressions_) {
@@ -101,6 +104,7 @@ std::string Dataset::Fingerprint() const {
     hasher.Number(int64_t{row.followed} * 2 + row.has_time);
     hasher.Number(row.time_ms);
     hasher.Number(row.sort_key);
+    if (with_contexts) hasher.Number(row.context);
   }
   return hasher.Finish();
 }
@@ -172,18 +176,22 @@ void DatasetBuilder::AddImpression(int32_t user, Impression impression) {
 
 Dataset DatasetBuilder::Build() && {
   Dataset dataset;
-  std::vector<int32_t> remap_item, remap_user, remap_action, remap_task;
+  std::vector<int32_t> remap_item, remap_user, remap_action, remap_task,
+      remap_context;
   dataset.items_ = items_.Release(&remap_item);
   dataset.users_ = users_.Release(&remap_user);
   dataset.actions_ = ListNames(actions_.Release(&remap_action));
   dataset.tasks_ = ListNames(tasks_.Release(&remap_task));
+  dataset.contexts_ = ListNames(contexts_.Release(&remap_context));
   for (Interaction& row : interactions_) {
     row.item = remap_item[row.item];
     row.action = static_cast<int16_t>(remap_action[row.action]);
+    if (row.context >= 0) row.context = remap_context[row.context];
     dataset.untimed_count_ += !row.has_time;
   }
   for (Impression& row : impressions_) {
     row.item = remap_item[row.item];
+    if (row.context >= 0) row.context = remap_context[row.context];
     uint32_t followed = 0;
     for (size_t bit = 0; bit < remap_task.size(); ++bit) {
       followed |= (row.followed >> bit & 1u) << remap_task[bit];

@@ -19,6 +19,7 @@ struct Interaction {
   int16_t action = 0;
   bool has_time = false;
   bool positive = false;  ///< may be a target; else it is context only
+  int32_t context = -1;   ///< index into Dataset::contexts(); -1: none
   int64_t time_ms = 0;    ///< Unix time; meaningless without has_time
   int64_t sort_key = 0;   ///< time_ms, or the order where no time is known
 
@@ -30,6 +31,7 @@ struct Impression {
   int32_t item = 0;
   uint32_t followed = 0;
   bool has_time = false;
+  int32_t context = -1;  ///< index into Dataset::contexts(); -1: none
   int64_t time_ms = 0;
   int64_t sort_key = 0;
 
@@ -38,7 +40,7 @@ struct Impression {
 
 /// Everything that training and evaluation read of the logs, in memory: dense
 /// indices for items, users and actions, and each user's interactions and
-/// impressions, oldest first (CSR: 24 and 32 bytes a row, 16 bytes a user).
+/// impressions, oldest first (CSR: 32 bytes a row, 16 bytes a user).
 /// Immutable and thread-safe. Spans live as long as the Dataset.
 class Dataset {
  public:
@@ -48,6 +50,9 @@ class Dataset {
   std::span<const std::string> actions() const { return actions_; }
   /// Names of the bits of Impression::followed, at most 32.
   std::span<const std::string> tasks() const { return tasks_; }
+  /// The distinct contexts of the events: serialised v1::User messages of
+  /// which `features` alone are set.
+  std::span<const std::string> contexts() const { return contexts_; }
 
   /// `user`'s events, by sort_key; equal keys keep the order of insertion.
   std::span<const Interaction> interactions(int32_t user) const {
@@ -84,6 +89,7 @@ class Dataset {
   IdTable users_;
   std::vector<std::string> actions_;
   std::vector<std::string> tasks_;
+  std::vector<std::string> contexts_;
   std::vector<int64_t> interaction_offsets_ = {0};
   std::vector<Interaction> interactions_;
   std::vector<int64_t> impression_offsets_ = {0};
@@ -93,8 +99,8 @@ class Dataset {
 
 /// Collects rows in any order and makes a Dataset of them. The numbers that
 /// Add…() returns are the builder's own and valid until Build(), which numbers
-/// items, users, actions and tasks anew in the order of their names. Not
-/// thread-safe.
+/// items, users, actions, tasks and contexts anew in the order of their names.
+/// Not thread-safe.
 class DatasetBuilder {
  public:
   /// The number of this id, made on first sight. An item need not have events:
@@ -105,6 +111,8 @@ class DatasetBuilder {
   absl::StatusOr<int16_t> AddAction(std::string_view name);
   /// The bit of Impression::followed. InvalidArgument at the 33rd name.
   absl::StatusOr<int> AddTask(std::string_view name);
+  /// See Dataset::contexts().
+  int32_t AddContext(std::string_view bytes) { return contexts_.Add(bytes); }
 
   /// Rows whose numbers come from the calls above (DCHECKed). time_ms is set
   /// to 0 where has_time is false.
@@ -125,7 +133,7 @@ class DatasetBuilder {
     absl::flat_hash_map<std::string, int32_t> index_;
   };
 
-  Names items_, users_, actions_, tasks_;
+  Names items_, users_, actions_, tasks_, contexts_;
   std::vector<int32_t> interaction_users_;
   std::vector<Interaction> interactions_;
   std::vector<int32_t> impression_users_;

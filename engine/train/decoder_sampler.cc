@@ -12,13 +12,14 @@ constexpr int64_t kPageItems = 10;        // shown items per group, at most
 constexpr int64_t kPageMs = 10 * 60'000;  // between its first and last item
 
 // Where the next page that starts at `begin` ends: all of it was shown before
-// `to` (inclusive), and about when its first item was, so that one time stands
-// for all and no counter has seen their results.
+// `to` (inclusive), in one context, and about when its first item was, so that
+// one time stands for all and no counter has seen their results.
 int64_t PageEnd(std::span<const Impression> shown, int64_t begin, int64_t to) {
   int64_t end = begin + 1;
   while (end < static_cast<int64_t>(shown.size()) && end - begin < kPageItems &&
          shown[end].sort_key <= to &&
          shown[end].has_time == shown[begin].has_time &&
+         shown[end].context == shown[begin].context &&
          shown[end].time_ms - shown[begin].time_ms <= kPageMs) {
     ++end;
   }
@@ -93,23 +94,33 @@ void DecoderSampler::Sample(const MatchBatch& rows, ConstMatrixView x,
 }
 
 void DecoderSampler::Begin(const MatchBatch& rows, size_t sequence,
-                           int64_t last_row, int64_t now_ms, bool has_time,
-                           Rng& rng, Scratch& scratch,
-                           DecoderGroup& group) const {
+                           int64_t last_row, const Moment& moment, Rng& rng,
+                           Scratch& scratch, DecoderGroup& group) const {
   const TrainingSequence& piece = rows.sequences[sequence];
   const int64_t first = rows.ranges[sequence].query_begin;
   group.first_row = first;
   group.last_row = last_row;
   group.start = piece.start;
-  group.now_ms = now_ms;
+  group.now_ms = moment.now_ms;
   const features::UserFeatures& record = rng.Bernoulli(options_.user_dropout)
                                              ? features_.nobody()
                                              : features_.user(piece.user);
   group.user_tokens = record.tokens;
-  features::Pipeline::ContextFeatures(now_ms, has_time, group.clock);
-  features_.Begin(piece.user, record, piece.history(last_row - first), now_ms,
-                  has_time,
-                  /*training=*/true, scratch.features);
+  group.context = features_.context(moment.context);
+  // No draw where there is nothing to drop: other data's streams stay.
+  if (group.context != nullptr && rng.Bernoulli(options_.context_dropout)) {
+    group.context = nullptr;
+  }
+  features::Pipeline::ClockFeatures(moment.now_ms, moment.has_time,
+                                    group.clock);
+  features_.Begin({.user = piece.user,
+                   .record = &record,
+                   .context = group.context,
+                   .prefix = piece.history(last_row - first),
+                   .now_ms = moment.now_ms,
+                   .has_time = moment.has_time,
+                   .training = true},
+                  scratch.features);
 }
 
 void DecoderSampler::AddCandidate(int32_t item, int own, float log_weight,
@@ -137,8 +148,11 @@ void DecoderSampler::SampleNext(const MatchBatch& rows, size_t sequence,
   const int64_t first = rows.ranges[sequence].query_begin;
   const Interaction& next = piece.events[piece.history(row - first).size()];
   DecoderGroup group;
-  Begin(rows, sequence, row, rows.query_time_ms[row],
-        next.has_time && network_.config().use_time, rng, scratch, group);
+  Begin(rows, sequence, row,
+        {.now_ms = rows.query_time_ms[row],
+         .has_time = next.has_time && network_.config().use_time,
+         .context = next.context},
+        rng, scratch, group);
   group.weight = rows.weight[row];
   group.begin = static_cast<int64_t>(out.item.size());
   AddCandidate(next.item, 1, 0, 0, rng, scratch, out);
@@ -242,8 +256,11 @@ void DecoderSampler::SamplePages(const MatchBatch& rows, size_t sequence,
     const Impression& first = shown[page.begin];
     DecoderGroup group;
     group.impression = true;
-    Begin(rows, sequence, range.query_begin + page.row, first.time_ms,
-          first.has_time && network_.config().use_time, rng, scratch, group);
+    Begin(rows, sequence, range.query_begin + page.row,
+          {.now_ms = first.time_ms,
+           .has_time = first.has_time && network_.config().use_time,
+           .context = first.context},
+          rng, scratch, group);
     group.begin = static_cast<int64_t>(out.item.size());
     for (const Impression& item :
          shown.subspan(page.begin, page.end - page.begin)) {

@@ -53,8 +53,14 @@ class DecoderSampler {
                  std::vector<Page>& pages) const;
   void SamplePages(const MatchBatch& rows, size_t sequence, Rng& rng,
                    Scratch& scratch, DecoderBatch& out) const;
+  // What is asked behind a row.
+  struct Moment {
+    int64_t now_ms = 0;
+    bool has_time = false;
+    int32_t context = -1;
+  };
   void Begin(const MatchBatch& rows, size_t sequence, int64_t last_row,
-             int64_t now_ms, bool has_time, Rng& rng, Scratch& scratch,
+             const Moment& moment, Rng& rng, Scratch& scratch,
              DecoderGroup& group) const;
   void AddCandidate(int32_t item, int own, float log_weight, uint32_t followed,
                     Rng& rng, Scratch& scratch, DecoderBatch& out) const;

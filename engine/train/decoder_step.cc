@@ -31,6 +31,43 @@ absl::Status DecoderStep::EncodeRows(ExecutionContext& context,
                                     dropout, rng, saved, memory, user);
 }
 
+absl::Status DecoderStep::EncodeContexts(ExecutionContext& context,
+                                         const DecoderBatch& batch,
+                                         std::span<const float> values,
+                                         Contexts& contexts) const {
+  Workspace& workspace = context.workspace;
+  const int64_t groups = static_cast<int64_t>(batch.groups.size());
+  const int64_t width = network_.config().width;
+  ItemBatch texts;
+  bool any = false;
+  contexts.text_row = workspace.Allocate<int32_t>(groups);
+  for (size_t g = 0; g < batch.groups.size(); ++g) {
+    const features::ContextFeatures* given = batch.groups[g].context;
+    contexts.text_row[g] = -1;
+    if (given == nullptr) continue;
+    any = true;
+    if (given->text_tokens.empty()) continue;
+    contexts.text_row[g] = static_cast<int32_t>(texts.size());
+    texts.Add(-1, given->text_tokens, {});
+  }
+  if (!any) return absl::OkStatus();
+  contexts.text = workspace.Matrix(texts.size(), width);
+  contexts.moved = workspace.ZeroMatrix(groups, width);
+  if (texts.size() > 0) {
+    Workspace::Scope scope(workspace);
+    ATTUNE_RETURN_IF_ERROR(network_.items().Forward(context, values, texts,
+                                                    contexts.text, nullptr));
+  }
+  for (size_t g = 0; g < batch.groups.size(); ++g) {
+    const features::ContextFeatures* given = batch.groups[g].context;
+    if (given == nullptr) continue;
+    network_.decoder().ContextVector(
+        values, given->tokens, contexts.TextOf(g),
+        contexts.moved.row_span(static_cast<int64_t>(g)));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<double> DecoderStep::Run(ExecutionContext& context,
                                         const DecoderBatch& batch,
                                         const Inputs& inputs, Rng& rng,
@@ -60,6 +97,9 @@ absl::StatusOr<double> DecoderStep::Run(ExecutionContext& context,
   std::span<float> match = workspace.Allocate<float>(candidates);
   std::span<uint8_t> without_z = workspace.Allocate<uint8_t>(candidates);
   GatherAdd(inputs.x, batch.item, x);
+  Contexts contexts;
+  ATTUNE_RETURN_IF_ERROR(
+      EncodeContexts(context, batch, inputs.values, contexts));
   const float match_scale =
       1.0f / (static_cast<float>(width) * config.temperature);
   int64_t at = 0;
@@ -71,6 +111,11 @@ absl::StatusOr<double> DecoderStep::Run(ExecutionContext& context,
              memory.rows_slice(at, length));
     decoder.ContextToken(inputs.values, group.clock, group.user_tokens,
                          memory.row_span(at + length));
+    const bool moved = !contexts.moved.empty();
+    const ConstMatrixView move =
+        moved ? contexts.moved.rows_slice(static_cast<int64_t>(g), 1)
+              : MatrixView();
+    if (moved) AddInto(move, memory.rows_slice(at + length, 1));
     for (int64_t i = 0; i < length; ++i) {
       key_times[at + i] = timed ? inputs.key_time_ms[group.first_row + i] : 0;
     }
@@ -84,6 +129,7 @@ absl::StatusOr<double> DecoderStep::Run(ExecutionContext& context,
       without_z[c] = drop_z;
       CopyRows(inputs.user.rows_slice(group.last_row, 1),
                user.rows_slice(c, 1));
+      if (moved) AddInto(move, user.rows_slice(c, 1));
       float dot = 0;
       for (int64_t d = 0; d < width; ++d) dot += user(c, d) * x(c, d);
       match[c] = dot * match_scale;
@@ -125,7 +171,42 @@ absl::StatusOr<double> DecoderStep::Run(ExecutionContext& context,
   MatrixView dinput = workspace.Matrix(candidates, fusion.input_width());
   ATTUNE_RETURN_IF_ERROR(
       fusion.Backward(context, fusion_saved, dout, dinput, gradients));
-  if (!with_decoder) return loss;
+  // What moves the user vector is read by the match term, by its product with
+  // the items and by the context token.
+  MatrixView dmoved;
+  if (!contexts.moved.empty()) {
+    const std::span<const float> scale =
+        network_.layout().Vector(network_.task_scale(), inputs.values);
+    dmoved = workspace.ZeroMatrix(contexts.moved.rows(), width);
+    for (size_t g = 0; g < batch.groups.size(); ++g) {
+      const DecoderGroup& group = batch.groups[g];
+      if (group.context == nullptr) continue;
+      float* const d_of = dmoved.row(static_cast<int64_t>(g));
+      for (int64_t c = group.begin; c < group.end; ++c) {
+        float dmatch = dout(c, 0);
+        for (int64_t t = 1; t < tasks; ++t) dmatch += scale[t] * dout(c, t);
+        dmatch *= match_scale;
+        const float* const product = dinput.row(c) + width;
+        for (int64_t d = 0; d < width; ++d) {
+          d_of[d] += (dmatch + product[d]) * x(c, d);
+        }
+      }
+    }
+  }
+  const auto finish_contexts = [&] {
+    if (contexts.moved.empty()) return;
+    for (size_t g = 0; g < batch.groups.size(); ++g) {
+      const features::ContextFeatures* given = batch.groups[g].context;
+      if (given == nullptr) continue;
+      decoder.ContextVectorBackward(dmoved.row_span(static_cast<int64_t>(g)),
+                                    given->tokens, contexts.TextOf(g),
+                                    gradients);
+    }
+  };
+  if (!with_decoder) {
+    finish_contexts();
+    return loss;
+  }
   MatrixView dz = workspace.Matrix(candidates, width);
   for (int64_t c = 0; c < candidates; ++c) {
     if (without_z[c]) {
@@ -142,7 +223,12 @@ absl::StatusOr<double> DecoderStep::Run(ExecutionContext& context,
     const int64_t token = sequences[g].key_begin + sequences[g].key_count - 1;
     decoder.ContextTokenBackward(dmemory.row_span(token), batch.groups[g].clock,
                                  batch.groups[g].user_tokens, gradients);
+    if (batch.groups[g].context != nullptr) {
+      AddInto(dmemory.rows_slice(token, 1),
+              dmoved.rows_slice(static_cast<int64_t>(g), 1));
+    }
   }
+  finish_contexts();
   return loss;
 }
 

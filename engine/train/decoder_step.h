@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "engine/model/network.h"
 #include "engine/train/match_step.h"
+#include "features/context_features.h"
 
 namespace attune {
 
@@ -17,6 +18,7 @@ struct DecoderGroup {
   bool start = false;  ///< the one row is that of an empty history
   int64_t now_ms = 0;
   std::span<const int32_t> user_tokens;
+  const features::ContextFeatures* context = nullptr;  ///< null: none
   float clock[5] = {};
   int64_t begin = 0, end = 0;  ///< candidates
   bool impression = false;     ///< labels by task; else candidate 0 is the next
@@ -65,6 +67,21 @@ class DecoderStep {
                              Rng& rng, std::span<float> gradients) const;
 
  private:
+  // The groups' context vectors (CandidateDecoder) [groups, D], and those of
+  // their texts.
+  struct Contexts {
+    MatrixView text;              // [texts, D]
+    std::span<int32_t> text_row;  // [groups], -1: no text
+    MatrixView moved;             // [groups, D]; empty: no group has a context
+    std::span<const float> TextOf(size_t group) const {
+      if (text_row[group] < 0) return {};
+      return text.row_span(text_row[group]);
+    }
+  };
+  absl::Status EncodeContexts(ExecutionContext& context,
+                              const DecoderBatch& batch,
+                              std::span<const float> values,
+                              Contexts& contexts) const;
   double LossAndGradient(const DecoderBatch& batch, const Inputs& inputs,
                          std::span<const float> match, ConstMatrixView out,
                          MatrixView dout, std::span<float> gradients) const;

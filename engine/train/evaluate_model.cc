@@ -40,6 +40,14 @@ absl::StatusOr<EvaluationReport> EvaluateModel(
   evaluator.SetCancelled(options.cancelled);
   const FusionChoice choice{model.config().fusion_mode,
                             model.config().fusion_weight};
+  if (!set->contexts.empty() && model.pipeline().has_context()) {
+    FusionChoice without = choice;
+    without.with_context = false;
+    ATTUNE_ASSIGN_OR_RETURN(const auto blind,
+                            evaluator.TestRanks(without, options.rerank));
+    report.rows.push_back(
+        MakeEvaluationRow("without context", "", blind, options.ks));
+  }
   ATTUNE_ASSIGN_OR_RETURN(const auto ranks,
                           evaluator.TestRanks(choice, options.rerank));
   report.rows.push_back(

@@ -72,9 +72,10 @@ absl::StatusOr<std::vector<std::vector<TargetRanks>>> Evaluator::Rank(
 }
 
 absl::StatusOr<Scorer::Encoded> Evaluator::Encode(
-    Worker& worker, int32_t user, std::span<const Interaction> prefix,
-    int64_t now_ms, bool has_time, std::span<float> user_vector) const {
+    Worker& worker, const ExampleFeatures::Request& request,
+    std::span<float> user_vector) const {
   const ModelConfig& config = scorer_.config();
+  const std::span<const Interaction> prefix = request.prefix;
   const int64_t anchor = config.Anchor(static_cast<int64_t>(prefix.size()));
   if (worker.state.anchor() != anchor) worker.state.Reset(anchor, 0);
   worker.events.clear();
@@ -89,17 +90,26 @@ absl::StatusOr<Scorer::Encoded> Evaluator::Encode(
       static_cast<int64_t>(worker.rows.size()), config.width);
   GatherAdd(x_, worker.rows, new_x);
 
-  const bool timed = has_time && config.use_time;
   std::span<float> clock =
       worker.context.workspace.Allocate<float>(kClockFeatures);
-  features::Pipeline::ContextFeatures(now_ms, timed, clock);
-  RequestContext request;
-  request.now_ms = now_ms;
-  request.has_time = timed;
-  request.clock = clock;
-  request.user_tokens = features_.user(user).tokens;
+  features::Pipeline::ClockFeatures(request.now_ms, request.has_time, clock);
+  RequestContext moment;
+  moment.now_ms = request.now_ms;
+  moment.has_time = request.has_time;
+  moment.clock = clock;
+  moment.user_tokens = request.record->tokens;
+  if (request.context != nullptr) {
+    moment.context_tokens = request.context->tokens;
+    if (!request.context->text_tokens.empty()) {
+      const std::span<float> text =
+          worker.context.workspace.Allocate<float>(config.width);
+      ATTUNE_RETURN_IF_ERROR(scorer_.EncodeText(
+          worker.context, request.context->text_tokens, text));
+      moment.context_text = text;
+    }
+  }
   return scorer_.Encode(worker.context, worker.state, worker.events, new_x,
-                        request, user_vector);
+                        moment, user_vector);
 }
 
 absl::Status Evaluator::RankOne(Worker& worker, const EvalCase& c,
@@ -111,9 +121,15 @@ absl::Status Evaluator::RankOne(Worker& worker, const EvalCase& c,
   std::span<const Interaction> prefix = split_.prefix(c);
   std::span<float> user = workspace.Allocate<float>(config.width);
   worker.state.Reset(-1, 0);  // of another user
-  ATTUNE_ASSIGN_OR_RETURN(
-      const Scorer::Encoded encoded,
-      Encode(worker, c.user, prefix, c.time_ms, c.has_time, user));
+  const ExampleFeatures::Request request = {
+      .user = c.user,
+      .record = &features_.user(c.user),
+      .context = features_.context(options.with_context ? c.context : -1),
+      .prefix = prefix,
+      .now_ms = c.time_ms,
+      .has_time = c.has_time && config.use_time};
+  ATTUNE_ASSIGN_OR_RETURN(const Scorer::Encoded encoded,
+                          Encode(worker, request, user));
 
   worker.match.resize(x_.rows());
   scorer_.Match(user, x_, worker.match);
@@ -149,9 +165,7 @@ absl::Status Evaluator::RankOne(Worker& worker, const EvalCase& c,
     GatherAdd(x_, worker.order, x);
     GatherAdd(q_, worker.order, q);
     MatrixView dense = workspace.Matrix(n, config.dense_width);
-    features_.Begin(c.user, features_.user(c.user), prefix, c.time_ms,
-                    c.has_time && config.use_time,
-                    /*training=*/false, worker.scratch);
+    features_.Begin(request, worker.scratch);
     for (int64_t i = 0; i < n; ++i) {
       features_.Candidate(worker.order[i], 0, worker.scratch,
                           dense.row_span(i));
@@ -201,9 +215,11 @@ absl::StatusOr<std::vector<TargetRanks>> Evaluator::TestRanks(
     const FusionChoice& choice, int rerank) const {
   std::vector<TargetRanks> result;
   for (const bool exclude_seen : {false, true}) {
-    ATTUNE_ASSIGN_OR_RETURN(
-        auto ranks, Rank(split_.test(), {&choice, 1},
-                         {.rerank = rerank, .exclude_seen = exclude_seen}));
+    ATTUNE_ASSIGN_OR_RETURN(auto ranks,
+                            Rank(split_.test(), {&choice, 1},
+                                 {.rerank = rerank,
+                                  .exclude_seen = exclude_seen,
+                                  .with_context = choice.with_context}));
     if (!exclude_seen) {
       result = std::move(ranks[0]);
       continue;
@@ -252,13 +268,17 @@ absl::Status Evaluator::ScoreCase(Worker& worker, const Dataset& dataset,
         });
     std::span<const Interaction> prefix(sequence.begin(), end);
     std::span<float> user = workspace.Allocate<float>(config.width);
-    ATTUNE_ASSIGN_OR_RETURN(
-        const Scorer::Encoded encoded,
-        Encode(worker, c.user, prefix, shown.time_ms, shown.has_time, user));
+    const ExampleFeatures::Request request = {
+        .user = c.user,
+        .record = &features_.user(c.user),
+        .context = features_.context(shown.context),
+        .prefix = prefix,
+        .now_ms = shown.time_ms,
+        .has_time = shown.has_time && config.use_time};
+    ATTUNE_ASSIGN_OR_RETURN(const Scorer::Encoded encoded,
+                            Encode(worker, request, user));
     MatrixView dense = workspace.Matrix(1, config.dense_width);
-    features_.Begin(c.user, features_.user(c.user), prefix, shown.time_ms,
-                    shown.has_time && config.use_time, /*training=*/false,
-                    worker.scratch);
+    features_.Begin(request, worker.scratch);
     features_.Candidate(shown.item, 0, worker.scratch, dense.row_span(0));
     const ConstMatrixView x = x_.rows_slice(shown.item, 1);
     float match = 0;

@@ -19,6 +19,8 @@ namespace attune {
 struct FusionChoice {
   FusionMode mode = FusionMode::kNone;
   float weight = 0;
+  /// Of TestRanks(): false asks without the cases' contexts.
+  bool with_context = true;
 };
 
 /// Ranks the targets of evaluation cases among a split's candidates with the
@@ -30,6 +32,8 @@ class Evaluator {
     int rerank = 1000;
     /// Serving takes seen items out before the choice of the best.
     bool exclude_seen = true;
+    /// False: asks without the cases' contexts.
+    bool with_context = true;
   };
   /// All must outlive the evaluator. `actions` maps dataset actions to the
   /// model's.
@@ -66,12 +70,11 @@ class Evaluator {
 
  private:
   struct Worker;
-  /// Encodes `prefix` for a request at that time, from the worker's state on if
-  /// it holds a part of it.
-  absl::StatusOr<Scorer::Encoded> Encode(Worker& worker, int32_t user,
-                                         std::span<const Interaction> prefix,
-                                         int64_t now_ms, bool has_time,
-                                         std::span<float> user_vector) const;
+  /// Encodes the request, from the worker's state on if it holds a part of the
+  /// prefix.
+  absl::StatusOr<Scorer::Encoded> Encode(
+      Worker& worker, const ExampleFeatures::Request& request,
+      std::span<float> user_vector) const;
   absl::Status ScoreCase(Worker& worker, const Dataset& dataset,
                          const ImpressionCase& c,
                          std::span<const int32_t> tasks, FusionMode mode,

@@ -21,10 +21,8 @@ ExampleFeatures::ExampleFeatures(const features::Pipeline& pipeline,
   }
 }
 
-void ExampleFeatures::Begin(int32_t user, const features::UserFeatures& record,
-                            std::span<const Interaction> prefix, int64_t now_ms,
-                            bool has_time, bool training,
-                            Scratch& scratch) const {
+void ExampleFeatures::Begin(const Request& request, Scratch& scratch) const {
+  const std::span<const Interaction> prefix = request.prefix;
   scratch.profile.Clear();
   const size_t newest = static_cast<size_t>(pipeline_.profile_events());
   const size_t count = prefix.size();
@@ -38,9 +36,9 @@ void ExampleFeatures::Begin(int32_t user, const features::UserFeatures& record,
                            &scratch.profile);
   }
   scratch.profile.set_history_count(static_cast<int64_t>(count));
-  AddNeighbours(user, prefix, training, scratch);
-  pipeline_.PrepareRequest(record, scratch.profile, now_ms, has_time,
-                           &scratch.request);
+  AddNeighbours(request.user, prefix, request.training, scratch);
+  pipeline_.PrepareRequest(*request.record, scratch.profile, request.now_ms,
+                           request.has_time, &scratch.request, request.context);
 }
 
 void ExampleFeatures::Candidate(int32_t item, int own, Scratch& scratch,

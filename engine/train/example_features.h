@@ -36,6 +36,29 @@ class ExampleFeatures {
     sequences_ = sequences;
   }
 
+  /// What the requests' contexts are, by Interaction::context.
+  void SetContexts(std::span<const features::ContextFeatures> contexts) {
+    contexts_ = contexts;
+  }
+  /// Null for -1.
+  const features::ContextFeatures* context(int32_t index) const {
+    return index < 0 ? nullptr : &contexts_[index];
+  }
+
+  /// A request at a past moment.
+  struct Request {
+    int32_t user = 0;
+    /// What is known of the user.
+    const features::UserFeatures* record = nullptr;
+    const features::ContextFeatures* context = nullptr;  ///< null: none
+    std::span<const Interaction> prefix;                 ///< oldest first
+    int64_t now_ms = 0;
+    bool has_time = false;
+    /// Takes the user's own events out of the neighbours' counts: they hold the
+    /// answer.
+    bool training = false;
+  };
+
   struct Scratch {
     features::HistoryProfile profile;
     features::RequestFeatures request;
@@ -45,12 +68,7 @@ class ExampleFeatures {
     int32_t own_user_set = -1;
   };
 
-  /// Prepares for a request of `user`, of whom `record` is known, behind
-  /// `prefix` (oldest first). In training the user's own events are taken out
-  /// of the neighbours' counts: they hold the answer.
-  void Begin(int32_t user, const features::UserFeatures& record,
-             std::span<const Interaction> prefix, int64_t now_ms, bool has_time,
-             bool training, Scratch& scratch) const;
+  void Begin(const Request& request, Scratch& scratch) const;
   /// Features of one candidate, out [dense_width]. `own`: see AsOfCounters.
   void Candidate(int32_t item, int own, Scratch& scratch,
                  std::span<float> out) const;
@@ -77,6 +95,7 @@ class ExampleFeatures {
   const AsOfCounters& counters_;
   std::span<const features::UserFeatures> users_;
   features::UserFeatures nobody_;
+  std::span<const features::ContextFeatures> contexts_;
   std::vector<v1::HistoryEvent> events_;  // one per action, reused as template
   const NeighbourIndex& neighbours_;
   const Covisitation* covisitation_ = nullptr;

@@ -63,6 +63,13 @@ absl::StatusOr<std::string> MakeGolden(storage::Database& database,
                                        request.mutable_history_items()));
     }
     request.set_now_ms(c.time_ms);
+    if (c.context >= 0) {
+      v1::User context;
+      if (!context.ParseFromString(dataset.contexts()[c.context])) {
+        return absl::InternalError("a context that was not serialised here");
+      }
+      *request.mutable_context() = context.features();
+    }
     std::span<const int32_t> candidates = split.candidates();
     const size_t wanted = std::min<size_t>(kCandidates, candidates.size());
     for (size_t k = 0; k < wanted; ++k) {

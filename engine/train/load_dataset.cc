@@ -32,8 +32,9 @@ class DatasetLoader {
 
   absl::Status AddEvent(const v1::Event& event) {
     const int32_t user = builder_.AddUser(event.user_id());
+    const int32_t context = ContextOf(event);
     if (event.action() == features::kImpression) {
-      ATTUNE_RETURN_IF_ERROR(AddImpression(user, event));
+      ATTUNE_RETURN_IF_ERROR(AddImpression(user, context, event));
     }
     const std::optional<v1::HistoryEvent> entry =
         schema_.HistoryEntryFor(event);
@@ -43,6 +44,7 @@ class DatasetLoader {
     ATTUNE_ASSIGN_OR_RETURN(row.action, builder_.AddAction(entry->action()));
     row.has_time = entry->has_time();
     row.positive = schema_.actions().IsPositive(entry->action());
+    row.context = context;
     row.time_ms = entry->sort_key();
     row.sort_key = entry->sort_key();
     builder_.AddInteraction(user, row);
@@ -52,8 +54,21 @@ class DatasetLoader {
   Dataset Build() && { return std::move(builder_).Build(); }
 
  private:
-  absl::Status AddImpression(int32_t user, const v1::Event& event) {
+  int32_t ContextOf(const v1::Event& event) {
+    context_.clear_features();
+    for (const v1::Feature& feature : event.features()) {
+      if (schema_.IsContext(feature.name())) {
+        *context_.add_features() = feature;
+      }
+    }
+    if (context_.features_size() == 0) return -1;
+    return builder_.AddContext(context_.SerializeAsString());
+  }
+
+  absl::Status AddImpression(int32_t user, int32_t context,
+                             const v1::Event& event) {
     Impression row;
+    row.context = context;
     row.item = builder_.AddItem(event.item_id());
     row.has_time = event.has_time_ms();
     row.time_ms = event.time_ms();
@@ -74,6 +89,7 @@ class DatasetLoader {
   const features::Schema& schema_;
   const LoadDatasetOptions& options_;
   DatasetBuilder builder_;
+  v1::User context_;  // scratch
 };
 
 }  // namespace

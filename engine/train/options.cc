@@ -49,6 +49,7 @@ const OptionTable<TrainOptions>& Table() {
           .Real("decoder_dropout", &O::decoder_dropout, 0, 0.95f)
           .Real("decoder_match_dropout", &O::decoder_match_dropout, 0, 0.95f)
           .Real("user_dropout", &O::user_dropout, 0, 0.95f)
+          .Real("context_dropout", &O::context_dropout, 0, 0.95f)
           .Real("new_item_dropout", &O::new_item_dropout, 0, 0.95f)
           .Real("impression_weight", &O::impression_weight, 0, 1000)
           .Whole("decoder_positions", &O::decoder_positions, 1, 4096)
@@ -64,10 +65,10 @@ const OptionTable<TrainOptions>& Table() {
 // Keys of config.json that FitConfig and the choice on validation fill in: what
 // a configuration said would not count.
 constexpr std::string_view kFromData[] = {
-    "text_buckets", "attribute_buckets", "user_buckets",
-    "use_time",     "actions",           "tasks",
-    "fusion_mode",  "fusion_weight",     "dense_width",
-    "dense_names",  "item_count",
+    "text_buckets", "attribute_buckets", "user_buckets", "context_buckets",
+    "context_text", "use_time",          "actions",      "tasks",
+    "fusion_mode",  "fusion_weight",     "dense_width",  "dense_names",
+    "item_count",
 };
 
 absl::Status CheckModelKeys(const Json& model, std::string_view where) {

@@ -60,6 +60,8 @@ struct TrainOptions {
   /// Groups of the decoder stage that do not see the user's record: visitors of
   /// whom nothing is known ask, too.
   float user_dropout = 0.1f;
+  /// Groups that do not see the moment's context, as requests without any.
+  float context_dropout = 0.1f;
   /// Candidates of the decoder stage that look as an item does which nobody has
   /// touched yet: no id, no counters, no neighbours.
   float new_item_dropout = 0.1f;

@@ -111,7 +111,8 @@ void Split::AddCase(int32_t user, int64_t end, const Interaction& target,
                     .begin = offsets_[user],
                     .end = end,
                     .time_ms = target.time_ms,
-                    .has_time = target.has_time});
+                    .has_time = target.has_time,
+                    .context = target.context});
 }
 
 std::optional<Split::Newest> Split::NewestPositives(int32_t user) const {

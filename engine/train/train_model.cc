@@ -276,6 +276,11 @@ absl::StatusOr<TrainModelResult> Run(storage::Database& database,
     variants.push_back({"+ features", {FusionMode::kFeatures, weight}});
     variants.push_back({"+ decoder", {FusionMode::kFull, weight}});
   }
+  if (!set->contexts.empty()) {
+    FusionChoice without = result.fusion;
+    without.with_context = false;
+    variants.push_back({"without context", without});
+  }
   variants.push_back({"model", result.fusion});
   for (const Variant& variant : variants) {
     ATTUNE_ASSIGN_OR_RETURN(

@@ -116,6 +116,15 @@ class SetLoader {
           return absl::OkStatus();
         }));
 
+    v1::User context;
+    for (const std::string& bytes : dataset.contexts()) {
+      if (!context.ParseFromString(bytes)) {
+        return absl::InternalError("a context that was not serialised here");
+      }
+      set_->pipeline->EncodeContext(context.features(),
+                                    &set_->contexts.emplace_back());
+    }
+
     set_->counters = std::make_unique<AsOfCounters>();
     ATTUNE_RETURN_IF_ERROR(
         database_.ForEachEvent([&](const v1::Event& event) -> absl::Status {
@@ -136,6 +145,7 @@ class SetLoader {
     set_->features = std::make_unique<ExampleFeatures>(
         *set_->pipeline, *set_->catalogue, *set_->counters, set_->users,
         dataset.actions(), *set_->neighbours);
+    set_->features->SetContexts(set_->contexts);
     return absl::OkStatus();
   }
 
@@ -244,6 +254,8 @@ void FitConfig(const TrainingSet& set, ModelConfig& config) {
   config.text_buckets = std::max(1, set.pipeline->text_rows());
   config.attribute_buckets = std::max(1, set.pipeline->attribute_rows());
   config.user_buckets = std::max(1, set.pipeline->user_rows());
+  config.context_buckets = set.pipeline->context_rows();
+  config.context_text = set.pipeline->has_context_text();
   config.dense_width = set.features->dense_width();
   config.actions = {"other"};
   for (const std::string& action : set.dataset->actions()) {

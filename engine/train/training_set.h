@@ -30,6 +30,7 @@ struct TrainingSet {
   std::unique_ptr<Catalogue> catalogue;
   std::unique_ptr<AsOfCounters> counters;
   std::vector<features::UserFeatures> users;
+  std::vector<features::ContextFeatures> contexts;  ///< Dataset::contexts()
   /// Dataset item of each id table row: those with training events.
   std::vector<int32_t> vocabulary;
   ItemLists sequences;  ///< what the neighbours were counted from

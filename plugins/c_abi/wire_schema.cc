@@ -65,6 +65,7 @@ constexpr WireField kRankRequestFields[] = {
     {2, "candidate_ids", kMany, nullptr},
     {3, "candidates", kMany, &kItem},
     {4, "inline_history", kOne, &kHistory},
+    {5, "context", kMany, &kFeature},
     {6, "inline_user", kOne, &kUser},
     {10, "model", kOne, nullptr},
     {11, "policy", kOne, &kPolicy},

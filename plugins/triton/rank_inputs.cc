@@ -129,6 +129,12 @@ absl::StatusOr<v1::RankRequest> RankInputs::RequestOf(
       return Bad(InputId::kUserFeatures, ToStd(status.message()));
     }
   }
+  if (const InputTensor* context = Get(InputId::kContext);
+      context != nullptr && !context->Text(row, 0).empty()) {
+    const absl::Status status =
+        ParseContextJson(context->Text(row, 0), request.mutable_context());
+    if (!status.ok()) return Bad(InputId::kContext, ToStd(status.message()));
+  }
   if (const InputTensor* ids = Get(InputId::kExcludeIds)) {
     CopyTexts(ids, row, request.mutable_policy()->mutable_exclude_ids());
   }

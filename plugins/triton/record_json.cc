@@ -111,4 +111,15 @@ absl::Status ParseUserJson(std::string_view text, v1::User* user) {
   return absl::OkStatus();
 }
 
+absl::Status ParseContextJson(
+    std::string_view text,
+    google::protobuf::RepeatedPtrField<v1::Feature>* context) {
+  ATTUNE_ASSIGN_OR_RETURN(const Json object, ParseObject(text));
+  for (const auto& [key, value] : object.items()) {
+    if (value.is_null()) continue;
+    ATTUNE_RETURN_IF_ERROR(ReadFeature(key, value, context->Add()));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace attune::triton

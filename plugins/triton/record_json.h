@@ -16,4 +16,9 @@ absl::Status ParseItemJson(std::string_view text, v1::Item* item);
 /// {"age": 31, "country": "NO"}: features.
 absl::Status ParseUserJson(std::string_view text, v1::User* user);
 
+/// {"query": "sea stories", "tab": "home"}: likewise.
+absl::Status ParseContextJson(
+    std::string_view text,
+    google::protobuf::RepeatedPtrField<v1::Feature>* context);
+
 }  // namespace attune::triton

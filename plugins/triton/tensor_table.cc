@@ -22,6 +22,7 @@ constexpr std::array<TensorSpec, kInputCount> kInputs = {{
     {"HISTORY_TIMES_MS", kTritonInt64, "[-1]"},
     {"HISTORY_ITEMS", kTritonBytes, "[-1]"},
     {"USER_FEATURES", kTritonBytes, "[1]"},
+    {"CONTEXT", kTritonBytes, "[1]"},
     {"EXCLUDE_IDS", kTritonBytes, "[-1]"},
     {"REQUIRE_CATEGORIES", kTritonBytes, "[-1]"},
     {"EXCLUDE_CATEGORIES", kTritonBytes, "[-1]"},

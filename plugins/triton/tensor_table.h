@@ -22,6 +22,7 @@ enum class InputId {
   kHistoryTimesMs,
   kHistoryItems,
   kUserFeatures,
+  kContext,
   kExcludeIds,
   kRequireCategories,
   kExcludeCategories,

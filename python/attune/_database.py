@@ -93,6 +93,7 @@ class Database:
              history: Iterable[Mapping[str, Any]] | None = None,
              history_items: Iterable[Mapping[str, Any]] | None = None,
              user_features: Mapping[str, Any] | None = None,
+             context: Mapping[str, Any] | None = None,
              explain: bool = False, exclude_seen: bool | None = None,
              require_categories: Iterable[str] | None = None,
              exclude_categories: Iterable[str] | None = None,
@@ -113,6 +114,8 @@ class Database:
                 order), oldest first, instead of the stored ones.
             history_items: records of the history's items that are not stored.
             user_features: instead of the stored ones of a user without record.
+            context: what is known of the moment ({"query": "sea stories"}):
+                columns that the model was trained with as context.
             explain: adds to each item the events that it rests on.
             exclude_seen: leaves out what the user had to do with.
             require_categories: any of these. exclude_categories: none of these.
@@ -135,6 +138,7 @@ class Database:
 
     def rank_many(self, users: Iterable[str], k: int = 10, *,
                   candidates: Iterable[str] | None = None,
+                  context: Mapping[str, Any] | None = None,
                   explain: bool = False, exclude_seen: bool | None = None,
                   require_categories: Iterable[str] | None = None,
                   exclude_categories: Iterable[str] | None = None,

@@ -82,6 +82,7 @@ def ingest(db: Path, *, items: Path | Iterable[Path] = (),
            users: Path | Iterable[Path] = (), events: Path | Iterable[Path] = (),
            schema: Mapping[str, Any] | str | None = None,
            map: Mapping[str, str] | None = None,  # noqa: A002 (as the program's)
+           context: Iterable[str] = (),
            skip_bad_rows: bool = False, again: bool = False,
            progress: bool | Callable[[str, int, int, int], None] = False,
            ) -> list[dict[str, Any]]:
@@ -96,6 +97,8 @@ def ingest(db: Path, *, items: Path | Iterable[Path] = (),
         schema: {"columns": […], "actions": {…}} (docs/formats.md) or its JSON.
             With no file it is stored for the `put_…` methods to come.
         map: names: {"item_id": "book_id"} reads column book_id as item_id.
+        context: event columns that requests carry, too, with a type where the
+            inferred one is wrong: ["query:text", "tab:categorical"].
         skip_bad_rows: counts bad rows instead of stopping at the first.
         again: takes files that were taken before.
         progress: True shows lines on stderr; or a function (path, rows, bytes
@@ -111,8 +114,8 @@ def ingest(db: Path, *, items: Path | Iterable[Path] = (),
     renames = ",".join(f"{new}={old}" for new, old in (map or {}).items())
     with FileLines.of(progress) as report:
         return _attune.ingest(_path(db), _paths(items), _paths(users),
-                              _paths(events), text, renames, skip_bad_rows,
-                              again, report)
+                              _paths(events), text, renames, ",".join(context),
+                              skip_bad_rows, again, report)
 
 
 def train(db: Database | Path, out: Path, *,

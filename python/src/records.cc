@@ -5,6 +5,7 @@
 
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "engine/ingest/field_values.h"
 #include "engine/io/line_source.h"
 #include "python/src/arrow_stream.h"
 #include "python/src/dict_row.h"
@@ -130,6 +131,27 @@ void ParseUserDict(nb::handle dict, std::string_view name, int64_t row,
   RaiseIfError(
       WithoutOptions(RecordParser(&schema).ParseUser(scratch.record, user)));
   user->clear_user_id();
+}
+
+void ParseContextDict(
+    nb::handle dict, std::string_view name, const features::Schema& schema,
+    google::protobuf::RepeatedPtrField<v1::Feature>* context) {
+  RowScratch scratch;
+  const nb::object keep = ReadDictRow(dict, name, &scratch);
+  for (const RecordField& field : scratch.record.fields) {
+    if (field.missing()) continue;
+    v1::Feature& feature = *context->Add();
+    feature.set_name(std::string(field.name));
+    const features::Column* column =
+        schema.Find(features::Entity::kEvent, field.name);
+    const absl::Status read =
+        column != nullptr && column->context
+            ? SetFieldValue(field, column->type, feature.mutable_value())
+            : SetNaturalValue(field, feature.mutable_value());
+    if (read.ok()) continue;
+    RaiseIfError(absl::InvalidArgumentError(
+        StrCat(name, ": field \"", field.name, "\": ", ToStd(read.message()))));
+  }
 }
 
 bool ParseHistoryDict(nb::handle dict, std::string_view name, int64_t row,

@@ -26,6 +26,12 @@ void ParseItemDict(nanobind::handle dict, std::string_view name, int64_t row,
 void ParseUserDict(nanobind::handle dict, std::string_view name, int64_t row,
                    const features::Schema& schema, v1::User* user);
 
+/// What is known of a request's moment; columns that the schema does not
+/// declare as context are left for the engine to refuse.
+void ParseContextDict(nanobind::handle dict, std::string_view name,
+                      const features::Schema& schema,
+                      google::protobuf::RepeatedPtrField<v1::Feature>* context);
+
 /// {"item_id", "action", "timestamp" | "time_ms" | "order"}, as an event of
 /// `user_id` without that column. Returns false where the schema says that it
 /// does not enter a history.

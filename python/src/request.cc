@@ -125,6 +125,8 @@ v1::RankRequest MakeRequest(const nb::dict& arguments,
       AddItems(value, key, schema, request.mutable_history_items());
     } else if (key == "user_features") {
       ParseUserDict(value, key, 1, schema, request.mutable_inline_user());
+    } else if (key == "context") {
+      ParseContextDict(value, key, schema, request.mutable_context());
     } else if (key == "k") {
       request.set_k(static_cast<uint32_t>(
           IntegerOf(value, key, std::numeric_limits<uint32_t>::max())));

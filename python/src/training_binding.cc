@@ -183,8 +183,8 @@ nb::list Ingest(const std::string& database_path,
                 std::vector<std::string> items, std::vector<std::string> users,
                 std::vector<std::string> events,
                 const std::optional<std::string>& schema,
-                const std::string& renames, bool skip_bad_rows, bool again,
-                const nb::object& progress) {
+                const std::string& renames, const std::string& context,
+                bool skip_bad_rows, bool again, const nb::object& progress) {
   IngestOptions options;
   options.items = std::move(items);
   options.users = std::move(users);
@@ -202,6 +202,9 @@ nb::list Ingest(const std::string& database_path,
     RaiseIfError(map.status());
     options.map = *std::move(map);
   }
+  auto columns = ParseContextColumns(context);
+  RaiseIfError(columns.status());
+  options.context = *std::move(columns);
   PatientCall call;
   options.cancelled = call.cancelled();
   if (!progress.is_none()) {
@@ -285,8 +288,8 @@ void BindTraining(nb::module_& module) {
              nb::arg("threads"), nb::arg("baselines"));
   module.def("ingest", &Ingest, nb::arg("database"), nb::arg("items"),
              nb::arg("users"), nb::arg("events"), nb::arg("schema").none(),
-             nb::arg("renames"), nb::arg("skip_bad_rows"), nb::arg("again"),
-             nb::arg("progress").none());
+             nb::arg("renames"), nb::arg("context"), nb::arg("skip_bad_rows"),
+             nb::arg("again"), nb::arg("progress").none());
 }
 
 }  // namespace attune::python

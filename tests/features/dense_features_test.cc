@@ -223,26 +223,26 @@ TEST_F(DenseFeaturesTest, AModelTrainedWithoutAClockIsNotShownOne) {
 }
 
 TEST_F(DenseFeaturesTest, Context) {
-  std::vector<float> out(Pipeline::kContextWidth, 9.0f);
-  Pipeline::ContextFeatures(0, true, out);  // Thursday, midnight
+  std::vector<float> out(Pipeline::kClockWidth, 9.0f);
+  Pipeline::ClockFeatures(0, true, out);  // Thursday, midnight
   EXPECT_NEAR(out[0], 0, 1e-6);
   EXPECT_NEAR(out[1], 1, 1e-6);
   EXPECT_NEAR(out[2], std::sin(3 * 2 * 3.14159265 / 7), 1e-6);
   const std::vector<float> thursday = out;
-  Pipeline::ContextFeatures(7 * kDay, true, out);
+  Pipeline::ClockFeatures(7 * kDay, true, out);
   EXPECT_EQ(out, thursday);
-  Pipeline::ContextFeatures(-7 * kDay, true, out);
+  Pipeline::ClockFeatures(-7 * kDay, true, out);
   EXPECT_EQ(out, thursday);
-  Pipeline::ContextFeatures(int64_t{6} * 3'600'000, true, out);
+  Pipeline::ClockFeatures(int64_t{6} * 3'600'000, true, out);
   EXPECT_NEAR(out[0], 1, 1e-6);  // six in the morning
-  Pipeline::ContextFeatures(int64_t{-18} * 3'600'000, true, out);
+  Pipeline::ClockFeatures(int64_t{-18} * 3'600'000, true, out);
   EXPECT_NEAR(out[0], 1, 1e-6);
   EXPECT_NEAR(out[2], std::sin(2 * 2 * 3.14159265 / 7), 1e-6);  // Wednesday
   for (const int64_t extreme : {INT64_MIN, INT64_MAX}) {
-    Pipeline::ContextFeatures(extreme, true, out);
+    Pipeline::ClockFeatures(extreme, true, out);
     for (const float x : out) EXPECT_LE(std::abs(x), 1.0f);
   }
-  Pipeline::ContextFeatures(12345, false, out);
+  Pipeline::ClockFeatures(12345, false, out);
   EXPECT_EQ(out, (std::vector<float>{0, 0, 0, 0, 1}));
 }
 

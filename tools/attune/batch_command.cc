@@ -17,6 +17,7 @@
 #include "engine/batch/id_source.h"
 #include "tools/attune/commands.h"
 #include "tools/attune/console.h"
+#include "tools/attune/context_option.h"
 #include "tools/attune/id_lists.h"
 #include "tools/attune/model_check.h"
 #include "tools/attune/open_engine.h"
@@ -35,6 +36,7 @@ struct Arguments {
   std::string users;
   std::string candidates;
   BatchOptions batch;
+  std::vector<std::string> context;
   PolicyArguments policy;
   int threads = 0;
   bool json = false;
@@ -89,6 +91,8 @@ absl::Status Batch(const Arguments& arguments) {
   options.threads =
       arguments.threads > 0 ? arguments.threads : AvailableCores();
   ATTUNE_ASSIGN_OR_RETURN(options.policy, MakePolicy(arguments.policy));
+  ATTUNE_ASSIGN_OR_RETURN(options.context,
+                          MakeContext(arguments.context, arguments.database));
   if (!arguments.candidates.empty()) {
     ATTUNE_ASSIGN_OR_RETURN(options.candidate_ids,
                             ReadIdFile(arguments.candidates, "item_id"));
@@ -162,6 +166,7 @@ void RegisterBatchCommand(CLI::App& app, SetExitCode set_exit_code) {
       ->add_option("--now-ms", batch.now_ms,
                    "Unix time in ms to rank at (default: now)")
       ->check(WholeNumber(0, kMostNowMs));
+  AddContextOption(*command, &arguments->context);
   AddPolicyOptions(*command, &arguments->policy);
   command->add_flag("--json", arguments->json, "Print the summary as JSON");
   command->callback([arguments, set_exit_code = std::move(set_exit_code)] {

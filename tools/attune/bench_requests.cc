@@ -8,17 +8,20 @@
 #include "base/rng.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "engine/ingest/database_schema.h"
 #include "engine/io/excerpt.h"
 #include "engine/io/id_field.h"
 #include "engine/io/nearest_name.h"
 #include "engine/io/record_reader.h"
+#include "tools/attune/context_option.h"
 #include "tools/attune/id_lists.h"
 #include "tools/attune/open_engine.h"
 
 namespace attune {
 namespace {
 
-absl::Status TakeField(const RecordField& field, v1::RankRequest* request) {
+absl::Status TakeField(const RecordField& field, const features::Schema& schema,
+                       v1::RankRequest* request) {
   constexpr std::string_view kNames[] = {"user_id", "candidates"};
   if (field.name == kNames[0]) {
     if (field.missing()) return absl::OkStatus();  // the row has no user
@@ -39,8 +42,13 @@ absl::Status TakeField(const RecordField& field, v1::RankRequest* request) {
     }
     return absl::OkStatus();
   }
+  if (schema.IsContext(field.name)) {
+    return AddContextField(schema, field, request->mutable_context());
+  }
+  const std::string context = schema.ContextNames();
   return absl::InvalidArgumentError(
       StrCat("unknown; user_id and candidates are expected",
+             context == "none" ? "" : StrCat(", and as context ", context),
              DidYouMean(field.name, kNames)));
 }
 
@@ -48,6 +56,9 @@ absl::StatusOr<std::vector<v1::RankRequest>> ReadRequests(
     const BenchRequestOptions& options) {
   ATTUNE_ASSIGN_OR_RETURN(const std::unique_ptr<RecordReader> reader,
                           RecordReader::Open(options.file));
+  ATTUNE_ASSIGN_OR_RETURN(const std::unique_ptr<storage::Database> database,
+                          OpenDatabaseFollower(options.database));
+  ATTUNE_ASSIGN_OR_RETURN(const features::Schema schema, LoadSchema(*database));
   std::vector<v1::RankRequest> requests;
   Record record;
   while (true) {
@@ -56,7 +67,7 @@ absl::StatusOr<std::vector<v1::RankRequest>> ReadRequests(
     v1::RankRequest& request = requests.emplace_back();
     request.set_k(options.k);
     for (const RecordField& field : record.fields) {
-      const absl::Status taken = TakeField(field, &request);
+      const absl::Status taken = TakeField(field, schema, &request);
       if (!taken.ok()) {
         return RowError(record.path, record.line,
                         StrCat("field ", Excerpt(field.name), ": ",

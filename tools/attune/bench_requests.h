@@ -20,9 +20,9 @@ struct BenchRequestOptions {
 };
 
 /// At least one request. Recorded ones are rows of user_id and, where it is not
-/// the catalogue, candidates (a list, or "a|b" in TSV); an error names the
-/// row. Drawn ones take users and distinct items of the database, each equally
-/// likely.
+/// the catalogue, candidates (a list, or "a|b" in TSV) and columns that
+/// the database declares as context; an error names the row. Drawn ones take
+/// users and distinct items of the database, each equally likely.
 absl::StatusOr<std::vector<v1::RankRequest>> BenchRequests(
     const BenchRequestOptions& options);
 

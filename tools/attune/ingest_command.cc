@@ -34,6 +34,7 @@ struct Arguments {
   std::string schema;
   std::string map;
   std::string drop;
+  std::string context;
   std::string on_error = "stop";
   int64_t rows_per_write = IngestOptions().rows_per_write;
   int history_limit = storage::OpenOptions().history_limit;
@@ -104,6 +105,7 @@ void PrintSummaryJson(const IngestSummary& summary, const absl::Status& status,
                {"files", std::move(files)},
                {"inferred_columns", std::move(columns)},
                {"times", TimesJson(summary.times)}};
+  if (!summary.context.empty()) json["context"] = summary.context;
   if (!status.ok()) json["error"] = std::string(ToStd(status.message()));
   PrintJson(json);
 }
@@ -187,6 +189,9 @@ void PrintSummary(const IngestSummary& summary, double seconds) {
     }
     Print(line + " (inferred; --schema declares others)\n");
   }
+  if (!summary.context.empty()) {
+    Print(fmt::format("requests may carry: {}\n", summary.context));
+  }
   if (rows > 0) {
     Print(fmt::format("{} in {}\n", Count(rows, "row"), Duration(seconds)));
   }
@@ -194,7 +199,8 @@ void PrintSummary(const IngestSummary& summary, double seconds) {
 
 int RunIngest(const Arguments& arguments) {
   if (arguments.items.empty() && arguments.users.empty() &&
-      arguments.events.empty() && arguments.times.empty()) {
+      arguments.events.empty() && arguments.times.empty() &&
+      arguments.context.empty()) {
     return FailUsage(
         kCommand,
         "nothing to take: give --items, --users, --events or --times");
@@ -208,6 +214,11 @@ int RunIngest(const Arguments& arguments) {
       ColumnMap::Parse(arguments.map, arguments.drop);
   if (!map.ok()) return FailUsage(kCommand, ToStd(map.status().message()));
   options.map = *std::move(map);
+  auto context = ParseContextColumns(arguments.context);
+  if (!context.ok()) {
+    return FailUsage(kCommand, ToStd(context.status().message()));
+  }
+  options.context = *std::move(context);
   options.on_error = arguments.on_error == "skip"
                          ? IngestOptions::OnError::kSkip
                          : IngestOptions::OnError::kStop;
@@ -292,6 +303,9 @@ void RegisterIngestCommand(CLI::App& app, SetExitCode set_exit_code) {
                       "Rename columns: NEW=OLD,… as in "
                       "item_id=book_id,order=pos");
   command->add_option("--drop", arguments->drop, "Leave columns out: NAME,…");
+  command->add_option("--context", arguments->context,
+                      "Event columns that requests carry, too: "
+                      "NAME[:TYPE],… as in query:text,tab:categorical");
   command
       ->add_option("--on-error", arguments->on_error,
                    "At a bad row: stop (the rows before it stay; the next run "

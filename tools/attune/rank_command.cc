@@ -14,6 +14,7 @@
 #include "engine/rank/response_table.h"
 #include "tools/attune/commands.h"
 #include "tools/attune/console.h"
+#include "tools/attune/context_option.h"
 #include "tools/attune/id_lists.h"
 #include "tools/attune/model_check.h"
 #include "tools/attune/open_engine.h"
@@ -34,6 +35,7 @@ struct Arguments {
   int64_t now_ms = 0;
   bool explain = false;
   bool json = false;
+  std::vector<std::string> context;
   PolicyArguments policy;
 };
 
@@ -83,6 +85,9 @@ absl::Status Rank(const Arguments& arguments) {
     ATTUNE_RETURN_IF_ERROR(RequireItems(candidates, arguments.candidates));
   }
   for (const std::string& id : candidates) request.add_candidate_ids(id);
+  ATTUNE_ASSIGN_OR_RETURN(const std::vector<v1::Feature> context,
+                          MakeContext(arguments.context, arguments.database));
+  request.mutable_context()->Assign(context.begin(), context.end());
 
   WarnOfForeignModel(kCommand, arguments.model_directory, arguments.database);
   ATTUNE_ASSIGN_OR_RETURN(
@@ -134,6 +139,7 @@ void RegisterRankCommand(CLI::App& app, SetExitCode set_exit_code) {
       ->add_option("--now-ms", arguments->now_ms,
                    "Unix time in ms to rank at (default: now)")
       ->check(WholeNumber(0, kMostNowMs));
+  AddContextOption(*command, &arguments->context);
   AddPolicyOptions(*command, &arguments->policy);
   command->add_flag("--json", arguments->json, "Print one line of JSON");
   command->callback([arguments, set_exit_code = std::move(set_exit_code)] {

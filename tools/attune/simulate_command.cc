@@ -86,6 +86,12 @@ void RegisterSimulateCommand(CLI::App& app, SetExitCode set_exit_code) {
   command->add_option("--days", options->days, "Length of the simulated time")
       ->capture_default_str()
       ->check(WholeNumber(1, 36500));
+  command
+      ->add_option("--searches", options->searches,
+                   "Share of the pages that answer a search, 0 to 1: their "
+                   "events have a query")
+      ->capture_default_str()
+      ->check(RealNumber(0, 1));
   command->add_flag("--gz", options->gzip, "Compress the files");
   command->add_flag("--truth", options->truth,
                     "Also write truth.tsv: how an oracle that knows each "

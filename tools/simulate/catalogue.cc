@@ -45,6 +45,7 @@ absl::Status Catalogue::Add(const BookRecord& book) {
   category_.push_back(category_names_.Intern(
       book.categories.empty() ? std::string_view() : book.categories[0]));
   year_.push_back(book.year);
+  if (keep_titles_) titles_.push_back(book.title);
   ids_.push_back(book.item_id);
   return absl::OkStatus();
 }

@@ -40,11 +40,14 @@ class Vocabulary {
   absl::flat_hash_map<std::string, uint32_t> numbers_;
 };
 
-/// The facts of a catalogue that steer readers, as numbers. Titles and
-/// descriptions are not kept: a million items take about 100 MB.
+/// The facts of a catalogue that steer readers, as numbers. Titles are kept
+/// where searches need them, descriptions never: a million items take about
+/// 100 MB without.
 /// Const methods are thread-safe.
 class Catalogue {
  public:
+  explicit Catalogue(bool keep_titles = false) : keep_titles_(keep_titles) {}
+
   /// InvalidArgument for an empty or repeated item_id, or one with a tab or
   /// line break in it (the outputs are TSV), and for more than 65,535 tags.
   absl::Status Add(const BookRecord& book);
@@ -63,13 +66,19 @@ class Catalogue {
   uint32_t language(ItemIndex item) const { return language_[item]; }
   uint32_t category(ItemIndex item) const { return category_[item]; }
   int year(ItemIndex item) const { return year_[item]; }
+  /// REQUIRES that titles are kept.
+  const std::string& title(ItemIndex item) const { return titles_[item]; }
 
   uint32_t tag_count() const { return tag_names_.size(); }
   uint32_t author_count() const { return author_names_.size(); }
   const Vocabulary& languages() const { return language_names_; }
   const Vocabulary& categories() const { return category_names_; }
+  const Vocabulary& authors() const { return author_names_; }
+  const Vocabulary& tag_names() const { return tag_names_; }
 
  private:
+  bool keep_titles_;
+  std::vector<std::string> titles_;
   std::vector<std::string> ids_;
   absl::flat_hash_map<std::string, ItemIndex> index_of_;
   std::vector<size_t> tag_begin_ = {0};

@@ -72,7 +72,7 @@ absl::StatusOr<std::vector<std::string>> Strings(const Json& object,
   return out;
 }
 
-absl::StatusOr<BookRecord> ParseBook(const std::string& line) {
+absl::StatusOr<BookRecord> ParseBook(const std::string& line, bool with_title) {
   const Json object = Json::parse(line, nullptr, /*allow_exceptions=*/false);
   if (object.is_discarded()) {
     return absl::InvalidArgumentError("not valid JSON");
@@ -93,6 +93,11 @@ absl::StatusOr<BookRecord> ParseBook(const std::string& line) {
   ATTUNE_ASSIGN_OR_RETURN(book.tags, Strings(object, "tags"));
   ATTUNE_ASSIGN_OR_RETURN(book.authors, Strings(object, "authors"));
   ATTUNE_ASSIGN_OR_RETURN(book.categories, Strings(object, "categories"));
+  if (auto it = object.find("title");
+      with_title && it != object.end() && !it->is_null()) {
+    if (!it->is_string()) return FieldError("title", "not a string");
+    book.title = it->get<std::string>();
+  }
   if (auto it = object.find("language"); it != object.end()) {
     if (!it->is_string()) return FieldError("language", "not a string");
     book.language = it->get<std::string>();
@@ -112,8 +117,8 @@ absl::Status AddPlace(const std::string& path, uint64_t line,
 
 }  // namespace
 
-absl::StatusOr<Catalogue> LoadCatalogue(const std::string& path,
-                                        uint64_t limit) {
+absl::StatusOr<Catalogue> LoadCatalogue(const std::string& path, uint64_t limit,
+                                        bool keep_titles) {
   errno = 0;
   GzHandle file(gzopen(path.c_str(), "rb"));  // reads plain files as they are
   if (file == nullptr) {
@@ -121,14 +126,14 @@ absl::StatusOr<Catalogue> LoadCatalogue(const std::string& path,
         "{}: cannot open: {}", path,
         errno ? std::generic_category().message(errno) : "no memory"));
   }
-  Catalogue catalogue;
+  Catalogue catalogue(keep_titles);
   for (uint64_t number = 1; limit == 0 || catalogue.size() < limit; ++number) {
     absl::StatusOr<std::optional<std::string>> read = ReadLine(file.get());
     if (!read.ok()) return AddPlace(path, number, read.status());
     const std::optional<std::string>& line = *read;
     if (!line.has_value()) break;
     if (line->find_first_not_of(" \t") == std::string::npos) continue;
-    absl::StatusOr<BookRecord> book = ParseBook(*line);
+    absl::StatusOr<BookRecord> book = ParseBook(*line, keep_titles);
     absl::Status status = book.ok() ? catalogue.Add(*book) : book.status();
     if (!status.ok()) return AddPlace(path, number, status);
   }

@@ -14,7 +14,8 @@ namespace attune::simulate {
 /// limit: only the first so many items, 0 = all; OutOfRange if there are fewer.
 /// Errors name the place: "items.jsonl:12: field "tags": not a list of
 /// strings".
-absl::StatusOr<Catalogue> LoadCatalogue(const std::string& path,
-                                        uint64_t limit);
+/// Titles (strings, read where they are kept) are for searches.
+absl::StatusOr<Catalogue> LoadCatalogue(const std::string& path, uint64_t limit,
+                                        bool keep_titles = false);
 
 }  // namespace attune::simulate

@@ -29,6 +29,10 @@ struct SimulateOptions {
   /// Seconds since 1970 (UTC) of the first simulated midnight.
   int64_t start_s = 1704067200;  // 1 January 2024
 
+  /// Share of the pages, 0 to 1, that answer a search: events.tsv then has a
+  /// column `query`. All else is as without.
+  double searches = 0;
+
   /// Compress the outputs (.gz is added to their names).
   bool gzip = false;
 

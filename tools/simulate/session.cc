@@ -60,6 +60,7 @@ class Life {
     reader_.AdvanceTo(time_s);
     std::vector<float> expected;
     if (truth_) expected = ExpectedClicks(world_, reader_, oracle_rng_);
+    ++pages_;
     const Page page = DrawPage(world_, reader_, reader_.rng());
     for (int place = 0; place < page.size; ++place) {
       Event event = React(page.items[place], place, &time_s);
@@ -82,6 +83,7 @@ class Life {
     event.item = item;
     event.timestamp_s = *time_s;
     event.position = static_cast<uint8_t>(place + 1);
+    event.page = pages_;
     *time_s += 1;
     if (!rng.Bernoulli(ExaminationProbability(place, reader_.patience()))) {
       return event;
@@ -120,6 +122,7 @@ class Life {
   bool truth_;
   Reader& reader_;
   ReaderLog& log_;
+  uint32_t pages_ = 0;
   // Apart from the reader's, so that --truth does not change the events.
   Rng oracle_rng_{0x7275746874ULL};
 };

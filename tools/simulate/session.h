@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "tools/simulate/reader.h"
@@ -18,6 +19,8 @@ struct Event {
   bool commented = false;
   bool shared = false;
   bool bought = false;
+  uint32_t page = 0;  // counts the reader's pages
+  std::string query;  // that the page answers; empty: none
 };
 
 /// One row of truth.tsv: where an oracle that knew the reader's mind before

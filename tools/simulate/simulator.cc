@@ -16,6 +16,7 @@
 #include "tools/simulate/item_lines.h"
 #include "tools/simulate/load_catalogue.h"
 #include "tools/simulate/reader.h"
+#include "tools/simulate/searches.h"
 #include "tools/simulate/session.h"
 #include "tools/simulate/world.h"
 #include "tools/simulate/writer.h"
@@ -33,6 +34,7 @@ using simulate::World;
 // Separate streams of randomness, so that more users do not change the books.
 constexpr uint64_t kWorldStream = 0x776f726c64ULL;
 constexpr uint64_t kReaderStream = 0x726561646572ULL;
+constexpr uint64_t kSearchStream = 0x736561726368ULL;
 
 absl::Status CheckOptions(const SimulateOptions& options) {
   if (options.out_dir.empty()) {
@@ -44,6 +46,10 @@ absl::Status CheckOptions(const SimulateOptions& options) {
   if (options.days < 1 || options.days > 36500) {
     return absl::InvalidArgumentError(
         fmt::format("days: {}, must be 1 to 36500", options.days));
+  }
+  if (!(options.searches >= 0 && options.searches <= 1)) {
+    return absl::InvalidArgumentError(
+        fmt::format("searches: {}, must be 0 to 1", options.searches));
   }
   if (options.catalogue.empty() && options.items == 0) {
     return absl::InvalidArgumentError(
@@ -58,9 +64,10 @@ absl::Status CheckOptions(const SimulateOptions& options) {
 
 absl::StatusOr<Catalogue> MakeCatalogue(const SimulateOptions& options) {
   if (!options.catalogue.empty()) {
-    return simulate::LoadCatalogue(options.catalogue, options.items);
+    return simulate::LoadCatalogue(options.catalogue, options.items,
+                                   options.searches > 0);
   }
-  Catalogue catalogue;
+  Catalogue catalogue(options.searches > 0);
   for (uint64_t i = 0; i < options.items; ++i) {
     ATTUNE_RETURN_IF_ERROR(
         catalogue.Add(simulate::InventBook(options.seed, i, options.items)));
@@ -73,14 +80,17 @@ std::string UserId(uint64_t number) {
 }
 
 void FormatEvents(const Catalogue& catalogue, const std::string& user,
-                  const std::vector<Event>& events, std::string* out) {
+                  const std::vector<Event>& events, bool with_query,
+                  std::string* out) {
   for (const Event& event : events) {
     fmt::format_to(std::back_inserter(*out),
-                   "{}\t{}\t{}\t{}\t{}\t{:d}\t{:d}\t{:d}\t{:d}\n", user,
+                   "{}\t{}\t{}\t{}\t{}\t{:d}\t{:d}\t{:d}\t{:d}", user,
                    catalogue.item_id(event.item),
                    event.is_return ? "return" : "impression", event.timestamp_s,
                    event.position, event.clicked, event.commented, event.shared,
                    event.bought);
+    if (with_query) *out += '\t' + event.query;
+    *out += '\n';
   }
 }
 
@@ -163,9 +173,11 @@ absl::StatusOr<SimulationReport> Simulator::Run(
   }
   ATTUNE_RETURN_IF_ERROR(
       users.Append("user_id\tcountry\tage_band\tfavourite_language\n"));
-  ATTUNE_RETURN_IF_ERROR(
-      events.Append("user_id\titem_id\taction\ttimestamp\tposition\t"
-                    "is_click\tis_comment\tis_share\tis_buy\n"));
+  const bool searches = options.searches > 0;
+  ATTUNE_RETURN_IF_ERROR(events.Append(
+      fmt::format("user_id\titem_id\taction\ttimestamp\tposition\t"
+                  "is_click\tis_comment\tis_share\tis_buy{}\n",
+                  searches ? "\tquery" : "")));
 
   const simulate::Period period{options.start_s, options.days};
   ReaderLog log;
@@ -176,12 +188,16 @@ absl::StatusOr<SimulationReport> Simulator::Run(
             .Next();
     Reader reader(impl_->world, reader_seed);
     simulate::RunReader(impl_->world, period, options.truth, reader, &log);
+    if (searches) {
+      Rng rng(reader_seed ^ kSearchStream);
+      simulate::AddSearches(catalogue, options.searches, rng, &log);
+    }
     const std::string user = UserId(number);
     ATTUNE_RETURN_IF_ERROR(users.Append(fmt::format(
         "{}\t{}\t{}\t{}\n", user, reader.country(), reader.age_band(),
         catalogue.languages().name(reader.stated_language()))));
     text.clear();
-    FormatEvents(catalogue, user, log.events, &text);
+    FormatEvents(catalogue, user, log.events, searches, &text);
     ATTUNE_RETURN_IF_ERROR(events.Append(text));
     for (const simulate::Truth& row : log.truths) {
       if (!truth.has_value()) break;
