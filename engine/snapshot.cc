@@ -1,5 +1,6 @@
 #include "engine/snapshot.h"
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -7,6 +8,7 @@
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "engine/io/model_directory.h"
+#include "engine/io/text_file.h"
 #include "engine/stored_model.h"
 #include "storage/database.h"
 
@@ -39,7 +41,10 @@ absl::StatusOr<MadeSnapshot> MakeSnapshot(const MakeSnapshotOptions& options) {
   pack.histories = options.histories;
   pack.cancelled = options.cancelled;
   for (const auto& [name, digest] : manifest.files) {
-    pack.files.push_back({name, StrCat(model, "/", name)});
+    ATTUNE_ASSIGN_OR_RETURN(std::string content,
+                            ReadTextFile(StrCat(model, "/", name),
+                                         std::numeric_limits<size_t>::max()));
+    pack.files.push_back({name, std::move(content)});
   }
   MadeSnapshot made;
   made.model_version = *version;

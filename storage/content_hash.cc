@@ -1,6 +1,6 @@
 #include "storage/content_hash.h"
 
-#include <new>
+#include <xxhash.h>
 
 #include "absl/strings/str_format.h"
 
@@ -13,8 +13,7 @@ std::string ToHex(XXH128_hash_t hash) {
 
 }  // namespace
 
-ContentHash::ContentHash() : state_(XXH3_createState()) {
-  if (state_ == nullptr) throw std::bad_alloc();
+ContentHash::ContentHash() : state_(NewHashState()) {
   XXH3_128bits_reset(state_.get());
 }
 

@@ -1,11 +1,10 @@
 #pragma once
 
-#include <xxhash.h>
-
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+
+#include "storage/hash_state.h"
 
 namespace attune::storage {
 
@@ -20,10 +19,7 @@ class ContentHash {
   static std::string Of(std::string_view bytes);
 
  private:
-  struct Free {
-    void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
-  };
-  std::unique_ptr<XXH3_state_t, Free> state_;
+  HashState state_;
 };
 
 }  // namespace attune::storage

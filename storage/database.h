@@ -74,6 +74,8 @@ struct WriteSummary {
   int64_t events_added = 0;
   int64_t events_duplicate = 0;  // skipped: their event_id was used before
   int64_t events_deleted = 0;
+  int64_t vectors_added = 0;
+  int64_t vectors_outdated = 0;  // left out: PutItemVectorOf another record
 };
 
 /// One RocksDB directory with items, users, events and what is derived from

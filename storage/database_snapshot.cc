@@ -1,7 +1,4 @@
 // A database as one file.
-#include <fstream>
-#include <ios>
-#include <iterator>
 #include <map>
 #include <string>
 #include <string_view>
@@ -9,6 +6,7 @@
 
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "base/temporary_path.h"
 #include "storage/database.h"
 #include "storage/database_impl.h"
 #include "storage/key_codec.h"
@@ -19,16 +17,6 @@ namespace {
 
 /// Looks at the cancel flag every so many rows.
 constexpr int64_t kRowsPerLook = 4096;
-
-absl::StatusOr<std::string> ReadWhole(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string bytes{std::istreambuf_iterator<char>(file),
-                    std::istreambuf_iterator<char>()};
-  if (!file.is_open() || file.bad()) {
-    return absl::UnavailableError(StrCat("cannot read ", path));
-  }
-  return bytes;
-}
 
 /// Copies sections from a database's rows.
 class Packer {
@@ -93,13 +81,11 @@ class Packer {
   absl::Status Files() {
     std::map<std::string_view, std::string_view> sorted;
     for (const SnapshotOptions::File& file : options_.files) {
-      sorted.emplace(file.name, file.path);
+      sorted.emplace(file.name, file.content);
     }
     ATTUNE_RETURN_IF_ERROR(to_.BeginSection(kSnapshotFiles));
-    for (const auto& [name, path] : sorted) {
-      ATTUNE_ASSIGN_OR_RETURN(const std::string bytes,
-                              ReadWhole(std::string(path)));
-      ATTUNE_RETURN_IF_ERROR(to_.Add(name, bytes));
+    for (const auto& [name, content] : sorted) {
+      ATTUNE_RETURN_IF_ERROR(to_.Add(name, content));
     }
     return absl::OkStatus();
   }
@@ -114,6 +100,7 @@ class Packer {
 
 absl::StatusOr<SnapshotSummary> Database::WriteSnapshot(
     const SnapshotOptions& options) {
+  RemoveAbandoned(options.path);
   ATTUNE_ASSIGN_OR_RETURN(const auto writer,
                           SnapshotWriter::Create(options.path));
   Packer packer(impl_->rows, options, *writer);

@@ -235,8 +235,10 @@ absl::Status GroupCompiler::Apply(const PutRow& row) {
 absl::Status GroupCompiler::Apply(const PutVectorRow& row) {
   if (row.made_of.has_value() &&
       (!items_[row.item_id] || record_hashes_[row.item_id] != *row.made_of)) {
+    ++summary_.vectors_outdated;
     return absl::OkStatus();
   }
+  ++summary_.vectors_added;
   if (deletes_vectors_) {
     std::optional<ModelKeyParts> parts = DecodeModelKey(row.key);
     if (!parts.has_value())

@@ -23,17 +23,17 @@ std::string_view NameOf(const SnapshotSection& section) {
   return name.substr(0, name.find('\0'));
 }
 
-absl::Status NoSnapshot(const std::string& path) {
-  return absl::InvalidArgumentError(
-      StrCat("\"", path,
-             "\" is neither a database's directory nor a snapshot of one"));
+absl::Status IsNone(const std::string& path, const SnapshotKind& kind) {
+  return absl::InvalidArgumentError(StrCat("\"", path, "\" ", kind.is_none));
 }
 
 }  // namespace
 
-SnapshotFile::SnapshotFile(std::string path, const char* data, size_t size)
+SnapshotFile::SnapshotFile(std::string path, const SnapshotKind& kind,
+                           const char* data, size_t size)
     : path_(std::move(path)),
-      name_(StrCat("snapshot \"", path_, "\"")),
+      kind_(kind),
+      name_(StrCat(kind.noun, " \"", path_, "\"")),
       data_(data),
       size_(size) {}
 
@@ -42,7 +42,7 @@ SnapshotFile::~SnapshotFile() {
 }
 
 absl::StatusOr<std::unique_ptr<SnapshotFile>> SnapshotFile::Open(
-    const std::string& path) {
+    const std::string& path, const SnapshotKind& kind) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return absl::ErrnoToStatus(errno, StrCat("cannot open ", path));
   struct stat info = {};
@@ -50,7 +50,7 @@ absl::StatusOr<std::unique_ptr<SnapshotFile>> SnapshotFile::Open(
   const size_t size = known ? static_cast<size_t>(info.st_size) : 0;
   if (!S_ISREG(info.st_mode) || size < sizeof(SnapshotHeader)) {
     ::close(fd);
-    return NoSnapshot(path);
+    return IsNone(path, kind);
   }
   void* const data = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
   const int error_number = errno;
@@ -59,7 +59,7 @@ absl::StatusOr<std::unique_ptr<SnapshotFile>> SnapshotFile::Open(
     return absl::ErrnoToStatus(error_number, StrCat("cannot map ", path));
   }
   auto file = absl::WrapUnique(
-      new SnapshotFile(path, static_cast<const char*>(data), size));
+      new SnapshotFile(path, kind, static_cast<const char*>(data), size));
   ATTUNE_RETURN_IF_ERROR(file->ReadHeader());
   return file;
 }
@@ -73,8 +73,8 @@ absl::Status SnapshotFile::ReadHeader() {
   SnapshotHeader header;
   std::memcpy(&header, data_, sizeof(header));
   if (std::string_view(header.magic.data(), header.magic.size()) !=
-      kSnapshotMagic) {
-    return NoSnapshot(path_);
+      kind_.magic) {
+    return IsNone(path_, kind_);
   }
   if (header.version > kSnapshotVersion) {
     return absl::FailedPreconditionError(StrCat(

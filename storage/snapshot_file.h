@@ -29,7 +29,7 @@ class SnapshotFile final : public RowSource {
   /// FailedPrecondition for a newer version, DataLoss for a damaged or
   /// truncated one.
   static absl::StatusOr<std::unique_ptr<SnapshotFile>> Open(
-      const std::string& path);
+      const std::string& path, const SnapshotKind& kind = kDatabaseSnapshot);
   ~SnapshotFile() override;
   SnapshotFile(const SnapshotFile&) = delete;
   SnapshotFile& operator=(const SnapshotFile&) = delete;
@@ -71,7 +71,8 @@ class SnapshotFile final : public RowSource {
     std::string_view hashed;  // what the hash is of
   };
 
-  SnapshotFile(std::string path, const char* data, size_t size);
+  SnapshotFile(std::string path, const SnapshotKind& kind, const char* data,
+               size_t size);
 
   absl::Status ReadHeader();
   absl::Status Damaged(std::string_view what) const;
@@ -91,6 +92,7 @@ class SnapshotFile final : public RowSource {
   }
 
   const std::string path_;
+  const SnapshotKind& kind_;
   const std::string name_;
   const char* const data_;  // mapped
   const size_t size_;

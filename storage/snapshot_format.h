@@ -20,7 +20,19 @@ namespace attune::storage {
 // The header is written last, over a page of zeros: a file whose writing ended
 // early has none.
 
-inline constexpr std::string_view kSnapshotMagic = "ATTUNESN";
+/// What a file of this format is for.
+struct SnapshotKind {
+  std::string_view magic;    ///< its first 8 bytes
+  std::string_view noun;     ///< in messages, before the path
+  std::string_view is_none;  ///< of a file without the magic, behind the path
+};
+inline constexpr SnapshotKind kDatabaseSnapshot = {
+    "ATTUNESN", "snapshot",
+    "is neither a database's directory nor a snapshot of one"};
+/// Item vectors alone (vector_part.h).
+inline constexpr SnapshotKind kVectorPart = {
+    "ATTUNEVP", "part", "is no part of vectors that a job has written"};
+
 /// Raised when a reader of today would misread what is written.
 inline constexpr uint32_t kSnapshotVersion = 1;
 inline constexpr size_t kSnapshotAlignment = 64;
@@ -57,6 +69,13 @@ static_assert(std::endian::native == std::endian::little);
 
 /// The section of the files that are packed beside the rows.
 inline constexpr std::string_view kSnapshotFiles = "files";
+
+/// A number, or a header, as it is written.
+template <typename T>
+std::string_view RawBytes(const T& value) {
+  static_assert(std::is_trivially_copyable_v<T>);
+  return {reinterpret_cast<const char*>(&value), sizeof(value)};
+}
 
 /// Where the begins lie behind rows of so many bytes.
 inline constexpr uint64_t SnapshotBeginsOffset(uint64_t rows_bytes) {

@@ -18,7 +18,7 @@ struct SnapshotOptions {
 
   struct File {
     std::string name;  ///< for Database::PackedFile
-    std::string path;
+    std::string content;
   };
   std::vector<File> files;
   /// Ends it with Cancelled, within some thousand rows.

@@ -15,72 +15,39 @@
 #include "absl/status/status.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "base/temporary_path.h"
 
 namespace attune::storage {
 namespace {
 
 constexpr size_t kBufferBytes = size_t{1} << 20;
 
-std::string_view ParentOf(std::string_view path) {
-  const size_t slash = path.rfind('/');
-  if (slash == std::string_view::npos) return ".";
-  return path.substr(0, slash == 0 ? 1 : slash);
-}
-
-/// Hidden, beside `path`, not that of another process.
-std::string TemporaryName(std::string_view path) {
-  const size_t slash = path.rfind('/');
-  const size_t name = slash == std::string_view::npos ? 0 : slash + 1;
-  return StrCat(path.substr(0, name), ".", path.substr(name), ".", ::getpid(),
-                ".tmp");
-}
-
-template <typename T>
-std::string_view BytesOf(const T& value) {
-  return {reinterpret_cast<const char*>(&value), sizeof(value)};
-}
-
 }  // namespace
 
-class SnapshotWriter::Hash {
- public:
-  void Reset() { XXH3_64bits_reset(state_.get()); }
-  void Add(std::string_view bytes) {
-    XXH3_64bits_update(state_.get(), bytes.data(), bytes.size());
-  }
-  uint64_t value() const { return XXH3_64bits_digest(state_.get()); }
-  bool ok() const { return state_ != nullptr; }
-
- private:
-  std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state_{
-      XXH3_createState(), &XXH3_freeState};
-};
-
 absl::StatusOr<std::unique_ptr<SnapshotWriter>> SnapshotWriter::Create(
-    const std::string& path) {
+    const std::string& path, const SnapshotKind& kind) {
   struct stat info = {};
   if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
     return absl::AlreadyExistsError(
         StrCat("cannot write ", path, ": it is there and is no file"));
   }
-  std::string temporary = TemporaryName(path);
+  std::string temporary = TemporaryPathFor(path);
   const int fd =
       ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (fd < 0) return absl::ErrnoToStatus(errno, StrCat("cannot write ", path));
-  auto writer =
-      absl::WrapUnique(new SnapshotWriter(path, std::move(temporary), fd));
-  if (!writer->hash_->ok()) {
-    return absl::ResourceExhaustedError("no memory for hashing");
-  }
-  ATTUNE_RETURN_IF_ERROR(writer->Append(BytesOf(SnapshotHeader())));
+  auto writer = absl::WrapUnique(
+      new SnapshotWriter(path, std::move(temporary), fd, kind));
+  ATTUNE_RETURN_IF_ERROR(writer->Append(RawBytes(SnapshotHeader())));
   return writer;
 }
 
-SnapshotWriter::SnapshotWriter(std::string path, std::string temporary, int fd)
+SnapshotWriter::SnapshotWriter(std::string path, std::string temporary, int fd,
+                               const SnapshotKind& kind)
     : path_(std::move(path)),
       temporary_(std::move(temporary)),
+      kind_(kind),
       fd_(fd),
-      hash_(std::make_unique<Hash>()) {}
+      hash_(NewHashState()) {}
 
 SnapshotWriter::~SnapshotWriter() {
   if (fd_ >= 0) ::close(fd_);
@@ -105,7 +72,9 @@ absl::Status SnapshotWriter::WriteOut() {
 }
 
 absl::Status SnapshotWriter::Append(std::string_view bytes) {
-  if (header_.sections > 0) hash_->Add(bytes);
+  if (header_.sections > 0) {
+    XXH3_64bits_update(hash_.get(), bytes.data(), bytes.size());
+  }
   buffer_.append(bytes);
   return buffer_.size() < kBufferBytes ? absl::OkStatus() : WriteOut();
 }
@@ -129,7 +98,7 @@ absl::Status SnapshotWriter::BeginSection(std::string_view name) {
   section.offset = position();
   begins_.assign(1, 0);
   last_key_.clear();
-  hash_->Reset();
+  XXH3_64bits_reset(hash_.get());
   return absl::OkStatus();
 }
 
@@ -140,9 +109,9 @@ absl::Status SnapshotWriter::Add(std::string_view key, std::string_view value) {
   }
   last_key_ = key;
   const uint32_t key_bytes = static_cast<uint32_t>(key.size());
-  row_.assign(BytesOf(key_bytes)).append(key).append(value);
+  row_.assign(RawBytes(key_bytes)).append(key).append(value);
   const uint64_t hash = XXH3_64bits(row_.data(), row_.size());
-  ATTUNE_RETURN_IF_ERROR(Append(BytesOf(hash)));
+  ATTUNE_RETURN_IF_ERROR(Append(RawBytes(hash)));
   ATTUNE_RETURN_IF_ERROR(Append(row_));
   begins_.push_back(position() - header_.table[header_.sections - 1].offset);
   return absl::OkStatus();
@@ -156,20 +125,19 @@ absl::Status SnapshotWriter::EndSection() {
   ATTUNE_RETURN_IF_ERROR(Align(sizeof(uint64_t)));
   ATTUNE_RETURN_IF_ERROR(Append({reinterpret_cast<const char*>(begins_.data()),
                                  begins_.size() * sizeof(uint64_t)}));
-  section.hash = hash_->value();
+  section.hash = XXH3_64bits_digest(hash_.get());
   return absl::OkStatus();
 }
 
 absl::StatusOr<int64_t> SnapshotWriter::Finish() {
   ATTUNE_RETURN_IF_ERROR(EndSection());
   ATTUNE_RETURN_IF_ERROR(WriteOut());
-  std::copy(kSnapshotMagic.begin(), kSnapshotMagic.end(),
-            header_.magic.begin());
+  std::copy(kind_.magic.begin(), kind_.magic.end(), header_.magic.begin());
   header_.version = kSnapshotVersion;
   header_.file_bytes = written_;
   header_.hash = 0;
   header_.hash = XXH3_64bits(&header_, sizeof(header_));
-  const std::string header(BytesOf(header_));
+  const std::string header(RawBytes(header_));
   // The rows are on the disk before the header says that they are.
   if (::fsync(fd_) != 0) return Fail(errno);
   if (::pwrite(fd_, header.data(), header.size(), 0) !=
@@ -180,7 +148,7 @@ absl::StatusOr<int64_t> SnapshotWriter::Finish() {
   if (::close(std::exchange(fd_, -1)) != 0) return Fail(errno);
   if (std::rename(temporary_.c_str(), path_.c_str()) != 0) return Fail(errno);
   finished_ = true;
-  const int folder = ::open(std::string(ParentOf(path_)).c_str(),
+  const int folder = ::open(ParentDirectory(path_).c_str(),
                             O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder >= 0) {
     const int synced = ::fsync(folder);

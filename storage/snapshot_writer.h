@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "storage/hash_state.h"
 #include "storage/snapshot_format.h"
 
 namespace attune::storage {
@@ -21,7 +22,7 @@ namespace attune::storage {
 class SnapshotWriter {
  public:
   static absl::StatusOr<std::unique_ptr<SnapshotWriter>> Create(
-      const std::string& path);
+      const std::string& path, const SnapshotKind& kind = kDatabaseSnapshot);
   ~SnapshotWriter();
   SnapshotWriter(const SnapshotWriter&) = delete;
   SnapshotWriter& operator=(const SnapshotWriter&) = delete;
@@ -36,8 +37,8 @@ class SnapshotWriter {
   absl::StatusOr<int64_t> Finish();
 
  private:
-  class Hash;
-  SnapshotWriter(std::string path, std::string temporary, int fd);
+  SnapshotWriter(std::string path, std::string temporary, int fd,
+                 const SnapshotKind& kind);
 
   /// Of the file as it is now, what is buffered included.
   uint64_t position() const { return written_ + buffer_.size(); }
@@ -49,12 +50,13 @@ class SnapshotWriter {
 
   const std::string path_;
   const std::string temporary_;
+  const SnapshotKind& kind_;
   int fd_ = -1;
   bool finished_ = false;
   std::string buffer_;
   uint64_t written_ = 0;
   SnapshotHeader header_;
-  std::unique_ptr<Hash> hash_;    // of the running section
+  HashState hash_;                // of the running section
   std::vector<uint64_t> begins_;  // of the running section
   std::string last_key_;
   std::string row_;  // scratch

@@ -11,6 +11,7 @@
 
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "base/temporary_path.h"
 #include "engine/io/file_descriptor.h"
 #include "engine/io/text_file.h"
 

@@ -1,8 +1,6 @@
 #include "engine/io/model_directory.h"
 
 #include <fcntl.h>
-#include <signal.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -12,10 +10,10 @@
 
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "base/temporary_path.h"
 #include "engine/io/excerpt.h"
 #include "engine/io/file_descriptor.h"
 #include "engine/io/json_file.h"
-#include "engine/io/number_text.h"
 #include "engine/io/text_file.h"
 
 namespace attune {
@@ -132,31 +130,6 @@ absl::Status Compare(const std::string& directory,
     }
   }
   return absl::OkStatus();
-}
-
-// Those that a killed process left beside `final_path`.
-void RemoveAbandoned(const std::string& final_path) {
-  const fs::path parent = ParentDirectory(final_path);
-  const std::string own = TemporaryPathFor(final_path);
-  const std::string own_name = fs::path(own).filename().string();
-  // ".name.<pid>.tmp"
-  const std::string prefix =
-      own_name.substr(0, own_name.size() - StrCat(::getpid(), ".tmp").size());
-  std::error_code error;
-  for (const fs::directory_entry& entry :
-       fs::directory_iterator(parent, error)) {
-    const std::string file_name = entry.path().filename().string();
-    std::string_view name = file_name;
-    if (!name.starts_with(prefix) || !name.ends_with(".tmp")) continue;
-    name.remove_prefix(prefix.size());
-    name.remove_suffix(std::string_view(".tmp").size());
-    const std::optional<int64_t> pid = ParseInteger(name);
-    if (!pid.has_value() || *pid <= 0) continue;
-    const bool alive =
-        *pid != ::getpid() &&
-        (::kill(static_cast<pid_t>(*pid), 0) == 0 || errno != ESRCH);
-    if (!alive) fs::remove_all(entry.path(), error);
-  }
 }
 
 absl::Status SyncTree(const std::string& directory) {

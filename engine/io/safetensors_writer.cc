@@ -9,6 +9,7 @@
 
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "base/temporary_path.h"
 #include "engine/io/excerpt.h"
 #include "engine/io/float_conversion.h"
 #include "engine/io/safetensors.h"

@@ -9,6 +9,7 @@
 
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "base/temporary_path.h"
 #include "engine/io/file_descriptor.h"
 
 namespace attune {
@@ -69,21 +70,6 @@ absl::Status SyncDirectory(const std::string& directory) {
       FileDescriptor file,
       FileDescriptor::Open(directory, O_RDONLY | O_DIRECTORY));
   return file.Sync();
-}
-
-std::string ParentDirectory(std::string_view path) {
-  while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
-  const size_t slash = path.rfind('/');
-  if (slash == std::string_view::npos) return ".";
-  return std::string(path.substr(0, slash == 0 ? 1 : slash));
-}
-
-std::string TemporaryPathFor(std::string_view path) {
-  while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
-  const size_t slash = path.rfind('/');
-  const size_t name = slash == std::string_view::npos ? 0 : slash + 1;
-  return StrCat(path.substr(0, name), ".", path.substr(name), ".", ::getpid(),
-                ".tmp");
 }
 
 }  // namespace attune

@@ -21,11 +21,4 @@ absl::Status WriteTextFile(const std::string& path, std::string_view content);
 /// Makes a rename in `directory` survive the machine's death.
 absl::Status SyncDirectory(const std::string& directory);
 
-/// The part of `path` before the last slash; "." where there is none.
-std::string ParentDirectory(std::string_view path);
-
-/// A name beside `path` for its content until it is complete: hidden, ends in
-/// ".tmp", not used by another running process.
-std::string TemporaryPathFor(std::string_view path);
-
 }  // namespace attune

@@ -1,37 +1,18 @@
 #pragma once
 
-#include <sys/types.h>
-
-#include <cstdio>
-#include <memory>
 #include <string>
 #include <vector>
+
+#include "tests/piped_process.h"
 
 namespace attune::storage {
 
 /// storage_child (storage_child.cc), run beside a test: another process that
-/// has the database open. Killed and reaped by the destructor.
-class ChildProcess {
+/// has the database open.
+class ChildProcess : public PipedProcess {
  public:
-  explicit ChildProcess(const std::vector<std::string>& arguments);
-  ~ChildProcess();
-  ChildProcess(const ChildProcess&) = delete;
-  ChildProcess& operator=(const ChildProcess&) = delete;
-
-  pid_t pid() const { return pid_; }
-  /// The next line of its output without the line end; empty at its end.
-  std::string ReadLine();
-  /// Sends a line to its input.
-  void WriteLine(const std::string& line);
-  /// kill -9, and waits for the end.
-  void Kill();
-  /// Waits for the end: the exit code, or -signal.
-  int Wait();
-
- private:
-  pid_t pid_ = -1;
-  std::unique_ptr<std::FILE, int (*)(std::FILE*)> output_;
-  std::unique_ptr<std::FILE, int (*)(std::FILE*)> input_;
+  explicit ChildProcess(const std::vector<std::string>& arguments)
+      : PipedProcess(ATTUNE_STORAGE_CHILD, arguments) {}
 };
 
 }  // namespace attune::storage

@@ -16,7 +16,7 @@
 #include "engine/batch/batch_output.h"
 #include "engine/io/line_source.h"
 #include "tests/engine/batch/fake_engine.h"
-#include "tests/engine/batch/temp_dir.h"
+#include "tests/temporary_directory.h"
 
 namespace attune {
 namespace {
@@ -84,7 +84,7 @@ class BatchTest : public ::testing::Test {
            !std::filesystem::exists(BatchOutput::JournalPath(path));
   }
 
-  TempDir dir_;
+  TemporaryDirectory dir_;
   FakeEngine engine_;
   BatchOptions options_;
 };
@@ -129,7 +129,7 @@ TEST_F(BatchTest, WritesALinePerUserInInputOrder) {
 
 TEST_F(BatchTest, TheBytesDoNotDependOnTheThreads) {
   ASSERT_TRUE(Run().ok());
-  const std::string one = TempDir::Read(options_.output_path);
+  const std::string one = TemporaryDirectory::Read(options_.output_path);
   options_.threads = 7;
   // Users take turns in being slow.
   engine_.before = [](const v1::RankRequest& request) {
@@ -139,7 +139,7 @@ TEST_F(BatchTest, TheBytesDoNotDependOnTheThreads) {
     return absl::OkStatus();
   };
   ASSERT_TRUE(Run().ok());
-  EXPECT_EQ(TempDir::Read(options_.output_path), one);
+  EXPECT_EQ(TemporaryDirectory::Read(options_.output_path), one);
 }
 
 TEST_F(BatchTest, AsksForWhatTheOptionsSay) {
@@ -225,13 +225,13 @@ TEST_F(BatchTest, ResumesAfterKill9WithTheSameBytes) {
     EXPECT_LT(engine_.calls, kUsers - 150);
     EXPECT_EQ(summary->items, 3 * kUsers);
     EXPECT_TRUE(NothingIsLeftBeside(options_.output_path));
-    const std::string resumed = TempDir::Read(options_.output_path);
+    const std::string resumed = TemporaryDirectory::Read(options_.output_path);
 
     options_.output_path = dir_.File(StrCat("whole_", name));
     options_.threads = 1;
     options_.resume = false;
     ASSERT_TRUE(Run().ok());
-    EXPECT_EQ(TempDir::Read(options_.output_path), resumed);
+    EXPECT_EQ(TemporaryDirectory::Read(options_.output_path), resumed);
   }
 }
 
@@ -254,19 +254,20 @@ TEST_F(BatchTest, AResumedJobKeepsTimeModelAndChunks) {
     return absl::OkStatus();
   };
   ASSERT_TRUE(Run().ok());
-  const std::string resumed = TempDir::Read(options_.output_path);
+  const std::string resumed = TemporaryDirectory::Read(options_.output_path);
   options_.now_ms = journal->now_ms;
   options_.model = "v1";
   options_.chunk_users = 16;
   options_.output_path = dir_.File("whole.jsonl.gz");
   ASSERT_TRUE(Run().ok());
-  EXPECT_EQ(TempDir::Read(options_.output_path), resumed);
+  EXPECT_EQ(TemporaryDirectory::Read(options_.output_path), resumed);
 }
 
 TEST_F(BatchTest, ContinuesBehindATornLine) {
   RunAndKill(200);
   const std::string part = BatchOutput::PartPath(options_.output_path);
-  dir_.Write("out.jsonl.part", TempDir::Read(part) + "{\"user_id\":\"us");
+  dir_.Write("out.jsonl.part",
+             TemporaryDirectory::Read(part) + "{\"user_id\":\"us");
   options_.resume = true;
   ASSERT_TRUE(Run().ok());
   const std::vector<std::string> lines = Lines(options_.output_path);
@@ -317,7 +318,7 @@ TEST_F(BatchTest, NamesWhatIsWrongWithAJournal) {
   RunAndKill(200);
   options_.resume = true;
   const std::string journal = BatchOutput::JournalPath(options_.output_path);
-  const std::string good = TempDir::Read(journal);
+  const std::string good = TemporaryDirectory::Read(journal);
   const auto error_with = [&](const std::string& text) {
     dir_.Write("out.jsonl.part.journal", text);
     const absl::StatusOr<BatchSummary> summary = Run();
@@ -343,7 +344,7 @@ TEST_F(BatchTest, NamesWhatIsWrongWithAJournal) {
 
 TEST_F(BatchTest, FinishesAJobThatDiedWhileFinishing) {
   ASSERT_TRUE(Run().ok());
-  const std::string content = TempDir::Read(options_.output_path);
+  const std::string content = TemporaryDirectory::Read(options_.output_path);
   BatchJournal journal;
   journal.format = "jsonl";
   journal.k = 3;
@@ -367,7 +368,7 @@ TEST_F(BatchTest, FinishesAJobThatDiedWhileFinishing) {
   ASSERT_TRUE(summary.ok()) << summary.status();
   EXPECT_EQ(summary->users, kUsers);
   EXPECT_TRUE(NothingIsLeftBeside(options_.output_path));
-  EXPECT_EQ(TempDir::Read(options_.output_path), content);
+  EXPECT_EQ(TemporaryDirectory::Read(options_.output_path), content);
   EXPECT_EQ(engine_.calls, 0);
   // The output is not the one that the journal speaks of.
   ASSERT_TRUE(WriteBatchJournal(journal_path, journal).ok());

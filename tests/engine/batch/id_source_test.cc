@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "engine/batch/gzip_member.h"
-#include "tests/engine/batch/temp_dir.h"
+#include "tests/temporary_directory.h"
 
 namespace attune {
 namespace {
@@ -33,7 +33,7 @@ class IdSourceTest : public ::testing::Test {
   }
   std::string Gzip(std::string_view text) { return *GzipMember(text); }
 
-  TempDir dir_;
+  TemporaryDirectory dir_;
 };
 
 TEST_F(IdSourceTest, ReadsEveryFormat) {

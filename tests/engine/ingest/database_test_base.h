@@ -1,11 +1,9 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <zlib.h>
 
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -13,28 +11,18 @@
 #include "absl/strings/str_format.h"
 #include "base/strings.h"
 #include "storage/database.h"
+#include "tests/temporary_directory.h"
 
 namespace attune {
 
 /// A temporary directory and a database in it.
 class DatabaseTest : public ::testing::Test {
  protected:
-  DatabaseTest() {
-    std::string pattern = ::testing::TempDir() + "attune_ingest_XXXXXX";
-    directory_ = ::mkdtemp(pattern.data());
-  }
-  ~DatabaseTest() override {
-    std::error_code error;
-    std::filesystem::remove_all(directory_, error);
-  }
-
   std::string Path(std::string_view name) const {
-    return StrCat(directory_, "/", name);
+    return directory_.File(name);
   }
   std::string WriteFile(std::string_view name, std::string_view content) const {
-    const std::string path = Path(name);
-    std::ofstream(path, std::ios::binary) << content;
-    return path;
+    return directory_.Write(name, content);
   }
   std::string WriteGzip(std::string_view name, std::string_view content,
                         double share = 1) const {
@@ -63,7 +51,7 @@ class DatabaseTest : public ::testing::Test {
   static std::string Dump(storage::Database& database);
 
  private:
-  std::string directory_;
+  TemporaryDirectory directory_;
 };
 
 inline std::string DatabaseTest::Dump(storage::Database& database) {

@@ -1,45 +1,28 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <zlib.h>
 
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "base/strings.h"
+#include "tests/temporary_directory.h"
 
 namespace attune {
 
 /// A directory of its own for each test, removed behind it.
 class TempFilesTest : public ::testing::Test {
  protected:
-  TempFilesTest() {
-    std::string pattern = ::testing::TempDir() + "attune_io_XXXXXX";
-    directory_ = ::mkdtemp(pattern.data());
-  }
-  ~TempFilesTest() override {
-    std::error_code error;
-    std::filesystem::remove_all(directory_, error);
-  }
-
   std::string Path(std::string_view name) const {
-    return StrCat(directory_, "/", name);
+    return directory_.File(name);
   }
 
   std::string WriteFile(std::string_view name, std::string_view content) const {
-    const std::string path = Path(name);
-    std::ofstream(path, std::ios::binary) << content;
-    return path;
+    return directory_.Write(name, content);
   }
 
   static std::string ReadFile(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
+    return TemporaryDirectory::Read(path);
   }
 
   static std::string Gzip(std::string_view content) {
@@ -57,10 +40,10 @@ class TempFilesTest : public ::testing::Test {
     return out;
   }
 
-  const std::string& directory() const { return directory_; }
+  const std::string& directory() const { return directory_.path(); }
 
  private:
-  std::string directory_;
+  TemporaryDirectory directory_;
 };
 
 }  // namespace attune

@@ -1,19 +1,20 @@
-#include "tests/storage/child_process.h"
+#include "tests/piped_process.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-namespace attune::storage {
+namespace attune {
 
-ChildProcess::ChildProcess(const std::vector<std::string>& arguments)
+PipedProcess::PipedProcess(const std::string& program,
+                           const std::vector<std::string>& arguments)
     : output_(nullptr, &std::fclose), input_(nullptr, &std::fclose) {
   int from_child[2];
   int to_child[2];
   EXPECT_EQ(pipe(from_child), 0);
   EXPECT_EQ(pipe(to_child), 0);
-  std::vector<char*> argv = {const_cast<char*>(ATTUNE_STORAGE_CHILD)};
+  std::vector<char*> argv = {const_cast<char*>(program.c_str())};
   for (const std::string& argument : arguments) {
     argv.push_back(const_cast<char*>(argument.c_str()));
   }
@@ -36,11 +37,11 @@ ChildProcess::ChildProcess(const std::vector<std::string>& arguments)
   input_.reset(fdopen(to_child[1], "w"));
 }
 
-ChildProcess::~ChildProcess() {
+PipedProcess::~PipedProcess() {
   if (pid_ > 0) Kill();
 }
 
-std::string ChildProcess::ReadLine() {
+std::string PipedProcess::ReadLine() {
   std::string line;
   int c;
   while ((c = std::fgetc(output_.get())) != EOF && c != '\n') {
@@ -49,21 +50,21 @@ std::string ChildProcess::ReadLine() {
   return line;
 }
 
-void ChildProcess::WriteLine(const std::string& line) {
+void PipedProcess::WriteLine(const std::string& line) {
   std::fputs((line + "\n").c_str(), input_.get());
   std::fflush(input_.get());
 }
 
-void ChildProcess::Kill() {
+void PipedProcess::Kill() {
   kill(pid_, SIGKILL);
   Wait();
 }
 
-int ChildProcess::Wait() {
+int PipedProcess::Wait() {
   int status = 0;
   EXPECT_EQ(waitpid(pid_, &status, 0), pid_);
   pid_ = -1;
   return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-}  // namespace attune::storage
+}  // namespace attune
