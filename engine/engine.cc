@@ -10,11 +10,6 @@
 #include "engine/ingest/database_schema.h"
 
 namespace attune {
-namespace {
-
-constexpr int64_t kRefreshEveryMs = 1000;
-
-}  // namespace
 
 absl::Status EngineImpl::Open() {
   ATTUNE_RETURN_IF_ERROR(MemoryBudget::Check(options_.memory_limit_bytes));
@@ -28,6 +23,7 @@ absl::Status EngineImpl::Open() {
   open.row_cache_bytes = memory_.row_cache_bytes();
   open.write_buffer_bytes = memory_.write_buffer_bytes();
   open.log = options_.log;
+  refreshed_ms_.store(MonotonicNs() / 1000000);
   ATTUNE_ASSIGN_OR_RETURN(database_, storage::Database::Open(open));
   database_->AddObserver(&user_versions_);
   ATTUNE_ASSIGN_OR_RETURN(schema_, LoadSchema(*database_));
@@ -48,9 +44,10 @@ absl::Status EngineImpl::Open() {
   return models_->LoadCurrent();
 }
 
-absl::Status EngineImpl::ReloadModel(const std::string& directory) {
+absl::Status EngineImpl::ReloadModel(const std::string& directory,
+                                     const std::string& vectors) {
   ATTUNE_RETURN_IF_ERROR(CheckWriter());
-  return models_->Publish(directory, write_mutex_);
+  return models_->Publish(directory, vectors, write_mutex_);
 }
 
 absl::Status EngineImpl::RollbackModel() {
@@ -83,7 +80,7 @@ void EngineImpl::RefreshIfDue() {
   if (options_.mode == EngineOptions::Mode::kOwner) return;
   int64_t last = refreshed_ms_.load();
   const int64_t now = MonotonicNs() / 1000000;
-  if (now - last < kRefreshEveryMs ||
+  if (now - last < options_.refresh_ms ||
       !refreshed_ms_.compare_exchange_strong(last, now)) {
     return;
   }

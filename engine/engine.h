@@ -23,8 +23,11 @@ namespace attune {
 struct EngineOptions {
   std::string database_path;
   /// Owner: the one process that writes. Follower: reads beside it, sees the
-  /// owner's writes after Refresh() (called by itself at most once a second).
+  /// owner's writes after Refresh().
   enum class Mode { kOwner, kFollower } mode = Mode::kOwner;
+  /// Follower: a request that comes so long after the last look at what the
+  /// owner wrote looks again first. 0: every request does.
+  int64_t refresh_ms = kRefreshMs;
   bool create_if_missing = false;
   /// A model directory to serve instead of the database's current model.
   std::string model_directory;
@@ -52,6 +55,7 @@ struct EngineOptions {
   LogFunction log;
 
   static constexpr int64_t kPublishItemsPerSecond = 2000;
+  static constexpr int64_t kRefreshMs = 200;
 };
 
 /// Per-call control that is no part of the request's meaning.
@@ -144,7 +148,16 @@ class Engine {
   /// RollbackModel(). Cancelled when ended by CancelReload() or
   /// PrepareClose(): the old version stays, and what was embedded is kept for
   /// the next try.
-  virtual absl::Status ReloadModel(const std::string& directory) = 0;
+  absl::Status ReloadModel(const std::string& directory) {
+    return ReloadModel(directory, {});
+  }
+  /// The same with vectors that a job has made before (ItemEmbedder): `vectors`
+  /// is a part or a directory of parts, or empty. Those that belong to this
+  /// model and to records as they are stored now are loaded; whatever is
+  /// missing is embedded. Files that are no such parts, or damaged ones, end it
+  /// and leave the old version in place.
+  virtual absl::Status ReloadModel(const std::string& directory,
+                                   const std::string& vectors) = 0;
   /// FailedPrecondition without an earlier model, and during a ReloadModel().
   virtual absl::Status RollbackModel() = 0;
   /// Ends the ReloadModel() calls that run now, at once.

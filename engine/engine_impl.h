@@ -63,7 +63,9 @@ class EngineImpl final : public Engine {
                                 std::string_view item_id) override;
   absl::Status PrefetchUser(std::string_view user_id,
                             std::string_view model) override;
-  absl::Status ReloadModel(const std::string& directory) override;
+  using Engine::ReloadModel;
+  absl::Status ReloadModel(const std::string& directory,
+                           const std::string& vectors) override;
   absl::Status RollbackModel() override;
   absl::Status CancelReload() override;
   void PrepareClose() override;

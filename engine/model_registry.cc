@@ -9,11 +9,11 @@
 
 #include "base/status_macros.h"
 #include "base/strings.h"
-#include "engine/catalogue_embedder.h"
 #include "engine/io/excerpt.h"
 #include "engine/io/file_descriptor.h"
 #include "engine/io/model_directory.h"
 #include "engine/stored_model.h"
+#include "engine/vector_loader.h"
 
 namespace attune {
 namespace {
@@ -265,7 +265,35 @@ absl::Status ModelRegistry::PrepareCatalogue(
   }
 }
 
+absl::Status ModelRegistry::StoreVectors(ServedModel& served,
+                                         const std::string& vectors,
+                                         const EmbedOptions& embed) {
+  if (!vectors.empty()) {
+    LoadVectorsOptions load;
+    load.path = vectors;
+    load.gate = embed.gate;
+    load.ticket = embed.ticket;
+    load.write_mutex = embed.write_mutex;
+    ATTUNE_ASSIGN_OR_RETURN(const LoadedVectors loaded,
+                            LoadVectors(database_, served, load));
+    Log(options_.log,
+        loaded.outdated > 0 ? LogLevel::kWarning : LogLevel::kInfo,
+        StrCat("model ", served.version(), ": ", loaded.vectors,
+               " vectors loaded from ", loaded.parts, " parts, ",
+               loaded.outdated,
+               " left out: of records that are not, or not so, stored"));
+  }
+  Log(options_.log, LogLevel::kInfo,
+      StrCat("model ", served.version(), ": embedding the catalogue",
+             embed.items_per_second > 0
+                 ? StrCat(", at most ", embed.items_per_second,
+                          " items per second")
+                 : ""));
+  return EmbedCatalogue(database_, served, embed);
+}
+
 absl::Status ModelRegistry::Publish(const std::string& directory,
+                                    const std::string& vectors,
                                     std::mutex& write_mutex) {
   if (database_.mode() != storage::OpenOptions::Mode::kWriter) {
     return absl::FailedPreconditionError(
@@ -301,13 +329,7 @@ absl::Status ModelRegistry::Publish(const std::string& directory,
     return status;
   }
   Resize();
-  Log(options_.log, LogLevel::kInfo,
-      StrCat("model ", served->version(), ": embedding the catalogue",
-             embed.items_per_second > 0
-                 ? StrCat(", at most ", embed.items_per_second,
-                          " items per second")
-                 : ""));
-  status = EmbedCatalogue(database_, *served, embed);
+  status = StoreVectors(*served, vectors, embed);
   if (status.ok()) status = PrepareCatalogue(served, embed.ticket);
   if (absl::IsResourceExhausted(status)) {
     Log(options_.log, LogLevel::kWarning,

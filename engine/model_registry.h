@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "base/log.h"
 #include "engine/cache_filler.h"
+#include "engine/catalogue_embedder.h"
 #include "engine/index_builder.h"
 #include "engine/memory_budget.h"
 #include "engine/publish_pacer.h"
@@ -71,10 +72,12 @@ class ModelRegistry {
     return ModelBytes(0);
   }
 
-  /// Copies, loads and checks a model directory, embeds the catalogue at the
-  /// options' rate beside writers (who hold `write_mutex`) and requests, then
-  /// switches atomically. One at a time; a second call waits.
-  absl::Status Publish(const std::string& directory, std::mutex& write_mutex);
+  /// Copies, loads and checks a model directory, loads `vectors` (parts; empty:
+  /// none), embeds the rest of the catalogue at the options' rate beside
+  /// writers (who hold `write_mutex`) and requests, then switches atomically.
+  /// One at a time; a second call waits.
+  absl::Status Publish(const std::string& directory, const std::string& vectors,
+                       std::mutex& write_mutex);
   /// Back to the model before. FailedPrecondition while one is published.
   absl::Status Rollback();
   /// Ends the running publications with Cancelled; what is current stays.
@@ -102,6 +105,9 @@ class ModelRegistry {
   /// before they are switched over.
   absl::Status PrepareCatalogue(const std::shared_ptr<ServedModel>& served,
                                 PublishGate::Ticket ticket);
+  /// Vectors of a job, and embeds what is missing.
+  absl::Status StoreVectors(ServedModel& served, const std::string& vectors,
+                            const EmbedOptions& embed);
   absl::Status MakeCurrent(std::shared_ptr<ServedModel> served);
   /// Room for `bytes` more of models and indexes: models that requests named,
   /// then the one for rollback, are let go. ResourceExhausted where that does

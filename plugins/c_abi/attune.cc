@@ -45,6 +45,17 @@ absl::Status Quietly(absl::FunctionRef<absl::Status()> body) {
   return status;
 }
 
+absl::StatusOr<std::string> ReadPath(const char* text, size_t length,
+                                     absl::string_view name) {
+  ATTUNE_ASSIGN_OR_RETURN(const std::string_view path,
+                          ReadString(text, length, name));
+  if (path.empty() || path.find('\0') != std::string_view::npos) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, ": empty, or with a NUL character in it"));
+  }
+  return std::string(path);
+}
+
 }  // namespace
 }  // namespace attune
 
@@ -110,14 +121,23 @@ int attune_prefetch_user(attune_engine* engine, const char* user_id,
 int attune_reload_model(attune_engine* engine, const char* directory,
                         size_t directory_length, attune_error* error) {
   return EngineEntry(engine, error, [&](Engine& open) -> absl::Status {
-    ATTUNE_ASSIGN_OR_RETURN(
-        const std::string_view path,
-        ReadString(directory, directory_length, "directory"));
-    if (path.empty() || path.find('\0') != std::string_view::npos) {
-      return absl::InvalidArgumentError(
-          "directory: empty, or with a NUL character in it");
-    }
-    return Quietly([&] { return open.ReloadModel(std::string(path)); });
+    ATTUNE_ASSIGN_OR_RETURN(const std::string path,
+                            ReadPath(directory, directory_length, "directory"));
+    return Quietly([&] { return open.ReloadModel(path); });
+  });
+}
+
+int attune_reload_model_with_vectors(attune_engine* engine,
+                                     const char* directory,
+                                     size_t directory_length,
+                                     const char* vectors, size_t vectors_length,
+                                     attune_error* error) {
+  return EngineEntry(engine, error, [&](Engine& open) -> absl::Status {
+    ATTUNE_ASSIGN_OR_RETURN(const std::string path,
+                            ReadPath(directory, directory_length, "directory"));
+    ATTUNE_ASSIGN_OR_RETURN(const std::string parts,
+                            ReadPath(vectors, vectors_length, "vectors"));
+    return Quietly([&] { return open.ReloadModel(path, parts); });
   });
 }
 

@@ -62,7 +62,7 @@ extern "C" {
 #endif
 
 #define ATTUNE_ABI_MAJOR 0
-#define ATTUNE_ABI_MINOR 2
+#define ATTUNE_ABI_MINOR 3
 #define ATTUNE_ABI_VERSION ((ATTUNE_ABI_MAJOR << 16) | ATTUNE_ABI_MINOR)
 
 /* 1 to 16 mean what they mean in gRPC. */
@@ -160,6 +160,9 @@ typedef struct attune_open_options {
  *                      a thread reads the catalogue into the share of the
  *                      memory that is for items, beside the calls, a quarter
  *                      of the time at most
+ *   "refresh_ms"       follower: a call that ranks so long after the last look
+ *                      at what the owner wrote looks again first, default 200,
+ *                      0 to 3600000; since minor 3
  * `options` may be NULL. *engine is set to NULL on an error. */
 ATTUNE_API int attune_open(const char *json, size_t json_length,
                            const attune_open_options *options,
@@ -292,6 +295,14 @@ ATTUNE_API int attune_prefetch_user(attune_engine *engine, const char *user_id,
 ATTUNE_API int attune_reload_model(attune_engine *engine, const char *directory,
                                    size_t directory_length,
                                    attune_error *error);
+/* The same with item vectors that a job made before: `vectors` is a directory of
+ * its parts, or one of them. Those that belong to this model and to records as
+ * they are stored are loaded, what is missing is embedded. A file that is no
+ * part, is damaged or of another model is refused, and the old model stays.
+ * Since minor 3. */
+ATTUNE_API int attune_reload_model_with_vectors(
+    attune_engine *engine, const char *directory, size_t directory_length,
+    const char *vectors, size_t vectors_length, attune_error *error);
 /* ATTUNE_FAILED_PRECONDITION while a model is published. */
 ATTUNE_API int attune_rollback_model(attune_engine *engine,
                                      attune_error *error);
@@ -299,7 +310,8 @@ ATTUNE_API int attune_rollback_model(attune_engine *engine,
  * minor 2. */
 ATTUNE_API int attune_cancel_reload(attune_engine *engine, attune_error *error);
 
-/* Follower: see what the owner has written so far. */
+/* Follower: see what the owner has written so far, without waiting for
+ * "refresh_ms". */
 ATTUNE_API int attune_refresh(attune_engine *engine, attune_error *error);
 
 enum attune_stats_format { ATTUNE_STATS_JSON = 0, ATTUNE_STATS_PROMETHEUS = 1 };

@@ -21,7 +21,7 @@ using Json = nlohmann::json;
 constexpr size_t kMaxJsonBytes = size_t{1} << 20;
 constexpr absl::string_view kKeys =
     "database, mode, model, threads, memory_limit_mb, precision, backend, "
-    "create, publish_items_per_second, fill_item_cache";
+    "create, publish_items_per_second, fill_item_cache, refresh_ms";
 
 /// A value for a message: as JSON, so that nothing in it is raw; what it is, if
 /// that is long or no scalar (dump() recurses, and the nesting is the
@@ -124,6 +124,9 @@ absl::Status ReadKey(const std::string& key, const Json& value,
   if (key == "publish_items_per_second") {
     return ReadInteger(key, value, 0, 1'000'000'000,
                        &options->publish_items_per_second);
+  }
+  if (key == "refresh_ms") {
+    return ReadInteger(key, value, 0, 3'600'000, &options->refresh_ms);
   }
   if (key == "create") {
     return ReadFlag(key, value, &options->create_if_missing);

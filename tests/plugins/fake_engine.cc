@@ -124,8 +124,10 @@ class FakeEngine : public Engine {
     Note("PrefetchUser " + std::string(user_id) + ":" + std::string(model));
     return Other("PrefetchUser");
   }
-  absl::Status ReloadModel(const std::string& directory) override {
-    Note("ReloadModel " + directory);
+  absl::Status ReloadModel(const std::string& directory,
+                           const std::string& vectors) override {
+    Note("ReloadModel " + directory +
+         (vectors.empty() ? "" : " with " + vectors));
     return Other("ReloadModel");
   }
   absl::Status RollbackModel() override {

@@ -67,6 +67,9 @@ TEST_F(WriteTest, TheOtherCallsReachTheEngine) {
   EXPECT_EQ(attune_delete_user_events(engine_, "u1", 2, "i1", 2, nullptr), 0);
   EXPECT_EQ(attune_prefetch_user(engine_, "u1", 2, "v2", 2, nullptr), 0);
   EXPECT_EQ(attune_reload_model(engine_, "new model", 9, nullptr), 0);
+  EXPECT_EQ(attune_reload_model_with_vectors(engine_, "new model", 9, "parts",
+                                             5, nullptr),
+            0);
   EXPECT_EQ(attune_rollback_model(engine_, nullptr), 0);
   EXPECT_EQ(attune_cancel_reload(engine_, nullptr), 0);
   EXPECT_EQ(attune_refresh(engine_, nullptr), 0);
@@ -74,7 +77,8 @@ TEST_F(WriteTest, TheOtherCallsReachTheEngine) {
               ElementsAre("DeleteItem i1", "DeleteUser u1",
                           "DeleteUserEvents u1:", "DeleteUserEvents u1:i1",
                           "PrefetchUser u1:v2", "ReloadModel new model",
-                          "RollbackModel", "CancelReload", "Refresh"));
+                          "ReloadModel new model with parts", "RollbackModel",
+                          "CancelReload", "Refresh"));
 }
 
 TEST_F(WriteTest, ModelDirectoryIsChecked) {
@@ -83,6 +87,10 @@ TEST_F(WriteTest, ModelDirectoryIsChecked) {
   EXPECT_EQ(attune_reload_model(engine_, "a\0b", 3, nullptr),
             ATTUNE_INVALID_ARGUMENT);
   EXPECT_EQ(attune_reload_model(engine_, nullptr, 3, nullptr),
+            ATTUNE_INVALID_ARGUMENT);
+  EXPECT_EQ(attune_reload_model_with_vectors(engine_, "", 0, "v", 1, nullptr),
+            ATTUNE_INVALID_ARGUMENT);
+  EXPECT_EQ(attune_reload_model_with_vectors(engine_, "m", 1, "", 0, nullptr),
             ATTUNE_INVALID_ARGUMENT);
 }
 

@@ -31,6 +31,7 @@ constexpr std::string_view kCommand = "publish";
 struct Arguments {
   std::string database;
   std::string model;
+  std::string vectors;
   bool rollback = false;
 };
 
@@ -100,7 +101,8 @@ absl::Status Publish(const Arguments& arguments) {
         now, before, before));
     return absl::OkStatus();
   }
-  ATTUNE_RETURN_IF_ERROR(engine->ReloadModel(arguments.model));
+  ATTUNE_RETURN_IF_ERROR(
+      engine->ReloadModel(arguments.model, arguments.vectors));
   Print(fmt::format(
       "{}: published in {}; it is the current model of {}\n", arguments.model,
       Duration(static_cast<double>(MonotonicNs() - start_ns) * 1e-9),
@@ -120,6 +122,11 @@ void RegisterPublishCommand(CLI::App& app, SetExitCode set_exit_code) {
       ->required();
   CLI::Option* model =
       command->add_option("--model", arguments->model, "Model directory");
+  command
+      ->add_option("--vectors", arguments->vectors,
+                   "Item vectors that a job has made: its directory of parts; "
+                   "what is missing is embedded")
+      ->needs(model);
   command
       ->add_flag(
           "--rollback", arguments->rollback,

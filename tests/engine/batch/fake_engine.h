@@ -101,7 +101,9 @@ class FakeEngine : public Engine {
   absl::Status PrefetchUser(std::string_view, std::string_view) override {
     return Refused();
   }
-  absl::Status ReloadModel(const std::string&) override { return Refused(); }
+  absl::Status ReloadModel(const std::string&, const std::string&) override {
+    return Refused();
+  }
   absl::Status RollbackModel() override { return Refused(); }
   absl::Status Refresh() override { return Refused(); }
   std::string Stats(StatsFormat) const override { return "{}"; }
