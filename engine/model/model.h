@@ -63,6 +63,7 @@ class Model {
       Parts parts, std::string version, const Options& options);
 
   const std::string& version() const { return version_; }
+  const Parts& parts() const { return parts_; }
   const ModelConfig& config() const { return network_->config(); }
   const features::Pipeline& pipeline() const { return *pipeline_; }
   const Scorer& scorer() const { return *scorer_; }

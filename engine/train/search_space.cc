@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_format.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "engine/io/json_file.h"
+#include "engine/io/number_text.h"
 
 namespace attune {
 namespace {
@@ -28,12 +31,11 @@ constexpr std::string_view kDefault = R"({
   "model.encoder_blocks": [1, 2, 3]
 })";
 
-// Four digits are as many as a setting is worth, and read well in a table.
+// Three digits are as many as a setting is worth, and read well in a table.
 double Rounded(double value) {
-  if (value == 0) return 0;
-  const double unit =
-      std::pow(10.0, std::floor(std::log10(std::fabs(value))) - 3);
-  return std::round(value / unit) * unit;
+  const std::optional<double> rounded =
+      ParseNumber(absl::StrFormat("%.3g", value));
+  return rounded.value_or(value);
 }
 
 }  // namespace

@@ -23,6 +23,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+double SecondsSince(int64_t start_ns) {
+  return static_cast<double>(MonotonicNs() - start_ns) * 1e-9;
+}
+
 constexpr int kReportKs[] = {10, 50};
 constexpr const char* kModeNames[] = {"none", "features", "full"};
 
@@ -242,6 +246,7 @@ absl::StatusOr<TrainModelResult> Run(storage::Database& database,
         CheckNotWorse(*options.from, before, result.validation_metric));
   }
   result.report = StartReport(*set->dataset, *set->split);
+  result.seconds = SecondsSince(start);
   if (options.measure_only) {
     ::unlink(checkpoint.c_str());
     return result;
@@ -308,7 +313,7 @@ absl::StatusOr<TrainModelResult> Run(storage::Database& database,
   parts.values = state.values;
   ATTUNE_ASSIGN_OR_RETURN(parts.golden,
                           MakeGolden(database, *set, parts, options.backend));
-  result.seconds = static_cast<double>(MonotonicNs() - start) * 1e-9;
+  result.seconds = SecondsSince(start);
   Json report_json = {{"split",
                        {{"protocol", ProtocolName(split_options.protocol)},
                         {"test_days", split_options.test_days},

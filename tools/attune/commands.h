@@ -14,6 +14,7 @@ using SetExitCode = std::function<void(int)>;
 
 void RegisterIngestCommand(CLI::App& app, SetExitCode set_exit_code);
 void RegisterTrainCommand(CLI::App& app, SetExitCode set_exit_code);
+void RegisterPruneCommand(CLI::App& app, SetExitCode set_exit_code);
 void RegisterEvaluateCommand(CLI::App& app, SetExitCode set_exit_code);
 void RegisterPublishCommand(CLI::App& app, SetExitCode set_exit_code);
 void RegisterRankCommand(CLI::App& app, SetExitCode set_exit_code);

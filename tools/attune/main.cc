@@ -24,6 +24,7 @@ int Run(int argc, char** argv) {
   attune::RegisterIngestCommand(app, set_exit_code);
   attune::RegisterTrainCommand(app, set_exit_code);
   attune::RegisterTuneCommand(app, set_exit_code);
+  attune::RegisterPruneCommand(app, set_exit_code);
   attune::RegisterEvaluateCommand(app, set_exit_code);
   attune::RegisterPublishCommand(app, set_exit_code);
   attune::RegisterRankCommand(app, set_exit_code);
