@@ -295,9 +295,9 @@ ATTUNE_API int attune_prefetch_user(attune_engine *engine, const char *user_id,
 ATTUNE_API int attune_reload_model(attune_engine *engine, const char *directory,
                                    size_t directory_length,
                                    attune_error *error);
-/* The same with item vectors that a job made before: `vectors` is a directory of
- * its parts, or one of them. Those that belong to this model and to records as
- * they are stored are loaded, what is missing is embedded. A file that is no
+/* The same with item vectors that a job made before: `vectors` is a directory
+ * of its parts, or one of them. Those that belong to this model and to records
+ * as they are stored are loaded, what is missing is embedded. A file that is no
  * part, is damaged or of another model is refused, and the old model stays.
  * Since minor 3. */
 ATTUNE_API int attune_reload_model_with_vectors(

@@ -11,13 +11,14 @@
             print(item.rank, item.item_id, item.score)
 
 `attune.spark` and `attune.ray` (import them) rank many users on many machines,
-from a file that `attune.snapshot` makes.
+from a file that `attune.snapshot` makes, and embed catalogues for `publish`.
 
 Every call that works gives up the GIL; a Database is for all threads. What a
 call refuses is an attune.Error with the engine's own message.
 """
 from attune._attune import version as __version__
 from attune._database import Database, open  # noqa: A004 (attune.open)
+from attune._embed_job import Vectors, embed
 from attune._errors import (AlreadyExists, Cancelled, Closed, DataLoss,
                             DeadlineExceeded, Error, FailedPrecondition, Forked,
                             Internal, InvalidArgument, NotFound, OutOfRange,
@@ -34,6 +35,6 @@ __all__ = [
     "HeatMap", "Internal", "InvalidArgument", "NotFound", "OutOfRange",
     "PermissionDenied", "RankedItem", "Ranking", "Rankings", "Reason",
     "ResourceExhausted", "Snapshot", "Trained", "Unavailable", "Unimplemented",
-    "__version__", "check_snapshot", "evaluate", "ingest", "open", "snapshot",
-    "train",
+    "Vectors", "__version__", "check_snapshot", "embed", "evaluate", "ingest",
+    "open", "snapshot", "train",
 ]

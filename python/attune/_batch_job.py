@@ -81,6 +81,17 @@ class Job:
         return pa.Table.from_batches(self.rank_batches(table.to_batches()),
                                      schema=self.schema)
 
+    def rank_pairs(self, table: pa.Table) -> pa.Table:
+        """Ranks one user's pairs; see `attune.ray.rank`."""
+        users = table.column("user_id").unique().to_pylist()
+        # Sorted, for the order of a shuffle's rows is nobody's.
+        items = sorted(set(table.column("item_id").to_pylist()) - {None})
+        if not items:  # else the whole catalogue would be ranked
+            return self.schema.empty_table()
+        return self.rank_table(pa.table(
+            {"user_id": users, "candidates": pa.array([items] * len(users),
+                                                      pa.list_(pa.string()))}))
+
     def rank_batches(self, batches: Iterable[pa.RecordBatch],
                      ) -> Iterator[pa.RecordBatch]:
         """The same batch by batch."""
@@ -118,6 +129,18 @@ class Job:
                 values += answer["probabilities"][:, column].tolist()
         return pa.record_batch([names, ranks, items, scores, *chances],
                                schema=self.schema)
+
+
+def check_pairs(columns: Iterable[str]) -> bool:
+    """Whether rows are pairs of a user and an item. Refuses half of both."""
+    columns = set(columns)
+    if "item_id" not in columns:
+        return False
+    if columns != {"user_id", "item_id"}:
+        raise InvalidArgument(
+            "rows of pairs have the columns user_id and item_id alone; with a "
+            "history, give a row per user with a list of candidates")
+    return True
 
 
 def _listed(value: Any) -> Any:

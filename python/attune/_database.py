@@ -21,7 +21,8 @@ def open(path: str | os.PathLike[str], mode: str = "follower", *,
          create: bool = False, model: str | os.PathLike[str] | None = None,
          threads: int | None = None, memory_limit_mb: int | None = None,
          precision: str | None = None, backend: str | None = None,
-         publish_items_per_second: int | None = None) -> Database:
+         publish_items_per_second: int | None = None,
+         refresh_ms: int | None = None) -> Database:
     """Opens a database, which `attune.ingest` or the program `attune` makes.
 
     Args:
@@ -37,6 +38,8 @@ def open(path: str | os.PathLike[str], mode: str = "follower", *,
         backend: "onednn" or "reference".
         publish_items_per_second: rate of Database.publish, 0 (as fast as it
             goes) here, since few Python processes serve beside it.
+        refresh_ms: a follower that was asked for nothing for so long looks what
+            the owner has written before it answers, 200 by default.
 
     Raises:
         NotFound: there is no database. FailedPrecondition: another process owns
@@ -50,6 +53,7 @@ def open(path: str | os.PathLike[str], mode: str = "follower", *,
         "precision": precision, "backend": backend,
         "publish_items_per_second":
             0 if publish_items_per_second is None else publish_items_per_second,
+        "refresh_ms": refresh_ms,
     }
     given = {key: value for key, value in options.items() if value is not None}
     try:
@@ -240,13 +244,24 @@ class Database:
 
     # ---- run ----------------------------------------------------------------
 
-    def publish(self, model: str | os.PathLike[str]) -> None:
+    def publish(self, model: str | os.PathLike[str], *,
+                vectors: str | os.PathLike[str] | None = None) -> None:
         """Checks a model directory, embeds the catalogue, makes it current.
 
         Requests are answered by the model before until then. Ctrl-C ends it and
         keeps what was embedded for the next try.
+
+        Args:
+            vectors: what `attune.embed`, `attune.spark.embed` or
+                `attune.ray.embed` has written for this model. Vectors of records
+                as they are stored are loaded, what is missing is embedded here.
+
+        Raises:
+            InvalidArgument, NotFound, DataLoss: `vectors` has no parts, or
+            damaged ones, or those of another model; the model before stays.
         """
-        self._engine.publish(os.fspath(model))
+        self._engine.publish(os.fspath(model),
+                             None if vectors is None else os.fspath(vectors))
 
     def rollback(self) -> None:
         """Makes the model before the current one current again."""

@@ -1,4 +1,4 @@
-"""Ranking many users on a Spark cluster, from a snapshot.
+"""Ranking users and embedding items on a Spark cluster.
 
     attune.snapshot("shop.db", "/shared/shop.snapshot", histories=True)
     top = attune.spark.rank(users, "/shared/shop.snapshot", k=20)
@@ -7,18 +7,20 @@ The package `attune` must be installed where the executors run. PySpark 4.
 """
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from attune._batch_job import Job
+from attune._batch_job import Job, check_pairs
+from attune._embed_job import ITEMS_PER_PART, EmbedJob, Vectors
 
 if TYPE_CHECKING:
     import pyarrow
     from pyspark.sql import DataFrame
 
-__all__ = ["rank"]
+__all__ = ["Vectors", "embed", "rank"]
 
 
 def rank(df: DataFrame, snapshot: str | os.PathLike[str], k: int = 10, *,
@@ -61,7 +63,7 @@ def rank(df: DataFrame, snapshot: str | os.PathLike[str], k: int = 10, *,
         can be seen from the arguments and the file. What a row has wrong fails
         its task, with the user named.
     """
-    if "item_id" in df.columns:
+    if check_pairs(df.columns):
         df = _by_user(df)
     job = Job.make(snapshot, k, now_ms, candidates, probabilities, options,
                    df.columns)
@@ -77,25 +79,78 @@ def rank(df: DataFrame, snapshot: str | os.PathLike[str], k: int = 10, *,
     return df.select(*wanted).mapInArrow(work, ", ".join(types))
 
 
+def embed(df: DataFrame, model: str | os.PathLike[str],
+          out: str | os.PathLike[str], *,
+          schema: Mapping[str, Any] | str | None = None, ship: bool = False,
+          items_per_part: int = ITEMS_PER_PART) -> Vectors:
+    """Embeds a catalogue on a cluster, for publishing a model with its vectors.
+
+        attune.spark.embed(items, "/shared/model", "/shared/vectors")
+        db.publish("/shared/model", vectors="/shared/vectors")
+
+    The vectors are those that publishing computes, bit for bit on machines of
+    one instruction set. A task that is retried, or run twice by speculation,
+    writes the same files.
+
+    Args:
+        df: a row per item, with the columns that `Database.put_items` takes:
+            item_id, title, description, tags, categories, unavailable, features.
+        model: a model directory, at this path here and on every executor.
+        out: a directory that here and every executor can write to (a shared
+            disk), made where there is none; parts are added to those there.
+        schema: of the database that the vectors are for, as `attune.ingest`
+            takes it: types decide how a column is stored. None: the schema of
+            the database that the model was trained on.
+        ship: sends the model to the executors (SparkContext.addFile), once each.
+        items_per_part: at most about so many items of a partition in a file.
+
+    Returns:
+        What was written, when all of it is.
+
+    Raises:
+        InvalidArgument, NotFound, DataLoss, …: here, before a job runs, for what
+        can be seen from the arguments and the model. What a row has wrong fails
+        its task.
+    """
+    job = EmbedJob.make(model, out, schema, df.columns)
+    work = functools.partial(_write_parts, job, items_per_part)
+    if ship:
+        df.sparkSession.sparkContext.addFile(job.model, recursive=True)
+        work = functools.partial(_write_parts_shipped, job, items_per_part)
+    rows = df.mapInArrow(work, "path string NOT NULL, items bigint NOT NULL, "
+                               "size_bytes bigint NOT NULL").collect()
+    return job.summary(row.asDict() for row in rows)
+
+
+def _write_parts(job: EmbedJob, items_per_part: int,
+                 batches: Iterable[pyarrow.RecordBatch],
+                 ) -> Iterator[pyarrow.RecordBatch]:
+    return job.write_batches(batches, items_per_part)
+
+
+def _write_parts_shipped(job: EmbedJob, items_per_part: int,
+                         batches: Iterable[pyarrow.RecordBatch],
+                         ) -> Iterator[pyarrow.RecordBatch]:
+    return _write_parts(_here(job, "model"), items_per_part, batches)
+
+
+def _here(job: Any, field: str) -> Any:
+    """The job with the path of what was shipped to this executor."""
+    from pyspark import SparkFiles
+
+    name = os.path.basename(getattr(job, field).rstrip("/"))
+    return dataclasses.replace(job, **{field: SparkFiles.get(name)})
+
+
 def _by_user(df: DataFrame) -> DataFrame:
     from pyspark.sql import functions
 
-    from attune._errors import InvalidArgument
-
-    if set(df.columns) != {"user_id", "item_id"}:
-        raise InvalidArgument(
-            "rows of pairs have the columns user_id and item_id alone; with a "
-            "history, give a row per user with an array of candidates")
-    # Sorted, for the order of a shuffle's rows is nobody's.
-    return df.groupBy("user_id").agg(functions.sort_array(
+    # Sorted, for the order of a shuffle's rows is nobody's. Who has no item would
+    # else be given the whole catalogue's best.
+    return df.where("item_id IS NOT NULL").groupBy("user_id").agg(functions.sort_array(
         functions.collect_set("item_id")).alias("candidates"))
 
 
 def _rank_shipped(job: Job, batches: Iterable[pyarrow.RecordBatch],
                   ) -> Iterator[pyarrow.RecordBatch]:
-    import dataclasses
-
-    from pyspark import SparkFiles
-
-    path = SparkFiles.get(os.path.basename(job.snapshot))
-    return dataclasses.replace(job, snapshot=path).rank_batches(batches)
+    return _here(job, "snapshot").rank_batches(batches)

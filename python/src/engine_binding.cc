@@ -199,15 +199,22 @@ class PythonEngine {
     });
   }
   /// Ends with KeyboardInterrupt where that comes.
-  void Publish(nb::handle directory) {
+  void Publish(nb::handle directory, nb::handle vectors) {
     const std::string path(TextOf(directory, "model"));
+    const std::optional<std::string> parts =
+        vectors.is_none()
+            ? std::nullopt
+            : std::optional<std::string>(TextOf(vectors, "vectors"));
     CallError error;
     int code = 0;
     PatientCall call;
     call.OnCancel([&] { attune_cancel_reload(engine_, nullptr); });
     call.Run([&] {
-      code =
-          attune_reload_model(engine_, path.data(), path.size(), error.get());
+      code = parts.has_value() ? attune_reload_model_with_vectors(
+                                     engine_, path.data(), path.size(),
+                                     parts->data(), parts->size(), error.get())
+                               : attune_reload_model(engine_, path.data(),
+                                                     path.size(), error.get());
     });
     error.Check(code);
   }
@@ -294,7 +301,8 @@ void BindEngine(nb::module_& module) {
            nb::arg("item_id"))
       .def("prefetch", &PythonEngine::Prefetch, nb::arg("user_id"),
            nb::arg("model"))
-      .def("publish", &PythonEngine::Publish, nb::arg("directory"))
+      .def("publish", &PythonEngine::Publish, nb::arg("directory"),
+           nb::arg("vectors").none())
       .def("rollback", &PythonEngine::Rollback)
       .def("refresh", &PythonEngine::Refresh)
       .def("stats", &PythonEngine::Stats, nb::arg("prometheus"));

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "engine/ingest/field_values.h"
@@ -89,14 +90,12 @@ class Pieces {
   PutPieces pieces_;
 };
 
-template <typename Request>
-PutPieces Read(nb::handle rows, std::string_view name,
-               const features::Schema& schema) {
-  Pieces<Request> pieces(schema);
+/// Every row of dicts or of an Arrow stream.
+void ForEachRow(nb::handle rows, std::string_view name,
+                absl::FunctionRef<absl::Status(const Record&)> add) {
   if (nb::hasattr(rows, "__arrow_c_stream__")) {
-    ForEachArrowRow(rows, name,
-                    [&](const Record& record) { return pieces.Add(record); });
-    return pieces.Take();
+    ForEachArrowRow(rows, name, add);
+    return;
   }
   RowScratch scratch;
   int64_t row = 0;
@@ -104,8 +103,16 @@ PutPieces Read(nb::handle rows, std::string_view name,
     const nb::object keep = ReadDictRow(dict, Place(name, ++row), &scratch);
     scratch.record.path = name;
     scratch.record.line = row;
-    RaiseIfError(pieces.Add(scratch.record));
+    RaiseIfError(add(scratch.record));
   }
+}
+
+template <typename Request>
+PutPieces Read(nb::handle rows, std::string_view name,
+               const features::Schema& schema) {
+  Pieces<Request> pieces(schema);
+  ForEachRow(rows, name,
+             [&](const Record& record) { return pieces.Add(record); });
   return pieces.Take();
 }
 
@@ -182,6 +189,16 @@ PutPieces ReadPieces(RecordKind kind, nb::handle rows,
       return Read<v1::PutEventsRequest>(rows, "events", schema);
   }
   return {};
+}
+
+std::vector<v1::Item> ReadItems(nb::handle rows,
+                                const features::Schema& schema) {
+  RecordParser parser(&schema);
+  std::vector<v1::Item> items;
+  ForEachRow(rows, "items", [&](const Record& record) {
+    return WithoutOptions(parser.ParseItem(record, &items.emplace_back()));
+  });
+  return items;
 }
 
 }  // namespace attune::python

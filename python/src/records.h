@@ -50,4 +50,8 @@ enum class RecordKind { kItems, kUsers, kEvents };
 PutPieces ReadPieces(RecordKind kind, nanobind::handle rows,
                      const features::Schema& schema);
 
+/// The items of such rows, for those who do not put them.
+std::vector<v1::Item> ReadItems(nanobind::handle rows,
+                                const features::Schema& schema);
+
 }  // namespace attune::python

@@ -47,7 +47,7 @@ TEST_F(OpenTest, EveryOptionReachesTheEngine) {
                    "threads": 3, "memory_limit_mb": 70, "precision": "bf16",
                    "backend": "reference", "create": true,
                    "publish_items_per_second": 0,
-                   "fill_item_cache": false})"),
+                   "fill_item_cache": false, "refresh_ms": 50})"),
             0)
       << error_.message();
   const EngineOptions options = LastOptions();
@@ -61,6 +61,7 @@ TEST_F(OpenTest, EveryOptionReachesTheEngine) {
   EXPECT_TRUE(options.create_if_missing);
   EXPECT_EQ(options.publish_items_per_second, 0);
   EXPECT_FALSE(options.fill_items);
+  EXPECT_EQ(options.refresh_ms, 50);
 }
 
 TEST_F(OpenTest, DefaultsAreTheEngines) {
@@ -71,6 +72,7 @@ TEST_F(OpenTest, DefaultsAreTheEngines) {
   EXPECT_EQ(options.threads, defaults.threads);
   EXPECT_EQ(options.memory_limit_bytes, defaults.memory_limit_bytes);
   EXPECT_FALSE(options.create_if_missing);
+  EXPECT_EQ(options.refresh_ms, EngineOptions::kRefreshMs);
   EXPECT_EQ(options.publish_items_per_second,
             EngineOptions::kPublishItemsPerSecond);
   EXPECT_TRUE(options.fill_items);  // a service, unlike a program's command
@@ -110,6 +112,8 @@ TEST_F(OpenTest, BadOptionsAreNamed) {
               HasSubstr("\"threads\""));
   EXPECT_THAT(Refused(R"({"database": "d", "memory_limit_mb": -1})"),
               HasSubstr("\"memory_limit_mb\""));
+  EXPECT_THAT(Refused(R"({"database": "d", "refresh_ms": -1})"),
+              HasSubstr("\"refresh_ms\" must be an integer from 0 to 3600000"));
   EXPECT_THAT(Refused(R"({"database": "d", "publish_items_per_second": -1})"),
               HasSubstr("\"publish_items_per_second\""));
   EXPECT_THAT(Refused(R"({"database": "d", "precision": "f64"})"),

@@ -72,11 +72,43 @@ class RayTest(unittest.TestCase):
                              history=table["history"][0].as_py(), without_state=True)
         self.assertEqual([r["score"] for r in rows[:2]], list(wanted.scores))
 
+    def test_pairs_are_grouped_by_user(self):
+        pairs = [(user, item) for item in shop.ITEMS[:5] for user in shop.USERS[:4]]
+        pairs += [pairs[0], (shop.USERS[0], None), ("without", None)]
+        table = pa.table({"user_id": [pair[0] for pair in pairs],
+                          "item_id": [pair[1] for pair in pairs]})
+        rows = self.rank(table, k=0).take_all()
+        self.assertEqual(len(rows), 20)
+        self.assertEqual([row["rank"] for row in rows], [1, 2, 3, 4, 5] * 4)
+        self.assertEqual({row["user_id"] for row in rows}, set(shop.USERS[:4]))
+        with attune.open(self.path) as db:
+            for begin in range(0, 20, 5):
+                part = rows[begin:begin + 5]
+                self.assertEqual(len({row["user_id"] for row in part}), 1)
+                scores = db.scores(part[0]["user_id"],
+                                   [row["item_id"] for row in part],
+                                   now_ms=shop.NOW_MS, without_state=True)
+                self.assertEqual([row["score"] for row in part], scores.tolist())
+
+    def test_a_catalogue_is_embedded_bit_for_bit(self):
+        model = shop.trained() / "model"
+        out = shop.folder() / "vectors"
+        items = ray.data.from_arrow(pa.Table.from_pylist(shop.items()))
+        made = attune.ray.embed(items, model, out, items_per_part=15)
+        self.assertEqual((made.items, made.parts), (40, len(list(out.iterdir()))))
+        self.assertEqual(shop.published(model, made), shop.published(model))
+        with self.assertRaises(attune.InvalidArgument):
+            attune.ray.embed(items.drop_columns(["item_id"]), model, out)
+        bad = ray.data.from_arrow(pa.table({"item_id": ["a"], "price": ["dear"]}))
+        with self.assertRaisesRegex(Exception, 'field "price"'):
+            attune.ray.embed(bad, model, out)
+
     def test_refusals_and_a_live_cluster_behind_them(self):
         with self.assertRaises(attune.InvalidArgument):
             self.rank(pa.table({"user": ["u02"]}))
         with self.assertRaises(attune.InvalidArgument):
-            self.rank(pa.table({"user_id": ["u02"], "item_id": ["i02"]}))
+            self.rank(pa.table({"user_id": ["u02"], "item_id": ["i02"],
+                                "history": [[]]}))
         with self.assertRaisesRegex(Exception, "user_id is null"):
             self.rank(pa.table({"user_id": pa.array([None], pa.string())})).take_all()
         rows = self.rank(pa.table({"user_id": ["u02"]}), k=3).take_all()

@@ -64,3 +64,15 @@ def copy() -> pathlib.Path:
     path = folder()
     shutil.copytree(trained(), path, dirs_exist_ok=True)
     return path
+
+
+def published(model, vectors=None) -> bytes:
+    """All of a new database with these items and the model, as a snapshot."""
+    path = folder()
+    attune.ingest(path / "db", schema={"columns": [
+        {"name": "price", "entity": "item", "type": "numeric"}]})
+    with attune.open(path / "db", mode="owner") as db:
+        db.put_items(items())
+        db.publish(model, vectors=vectors)
+    attune.snapshot(path / "db", path / "packed")
+    return (path / "packed").read_bytes()

@@ -99,6 +99,7 @@ class SparkTest(unittest.TestCase):
 
     def test_pairs_are_grouped_by_user(self):
         pairs = [(user, item) for item in shop.ITEMS[:5] for user in shop.USERS[:4]]
+        pairs += [pairs[0], (shop.USERS[0], None), ("without", None)]
         df = self.spark.createDataFrame(pairs, "user_id string, item_id string")
         rows = self.rank(df, k=0).collect()
         self.assertEqual(len(rows), 20)
@@ -107,6 +108,31 @@ class SparkTest(unittest.TestCase):
             scores = db.scores(rows[0].user_id, [row.item_id for row in rows[:5]],
                                now_ms=shop.NOW_MS, without_state=True)
         self.assertEqual([row.score for row in rows[:5]], scores.tolist())
+
+    def test_a_catalogue_is_embedded_bit_for_bit_whatever_is_lost(self):
+        model = shop.trained() / "model"
+        wanted = shop.published(model)
+        items = self.spark.createDataFrame(pa.Table.from_pylist(shop.items()))
+        out = shop.folder() / "vectors"
+        made = attune.spark.embed(items.repartition(3), model, out,
+                                  items_per_part=10)
+        self.assertEqual(made.items, len(shop.ITEMS))
+        self.assertEqual(made.parts, len(list(out.glob("*.vectors"))))
+        self.assertEqual(shop.published(model, made), wanted)
+        lost = shop.folder() / "vectors"
+        again = attune.spark.embed(
+            items.repartition(2).mapInArrow(_flaky, items.schema), model, lost,
+            ship=True)
+        self.assertEqual(again.items, len(shop.ITEMS))
+        self.assertEqual(shop.published(model, again), wanted)
+        with self.assertRaises(attune.InvalidArgument):
+            attune.spark.embed(items.drop("item_id"), model, out)
+        with self.assertRaises(attune.NotFound):
+            attune.spark.embed(items, "no such model", out)
+        bad = self.spark.createDataFrame([("a", "dear")],
+                                         "item_id string, price string")
+        with self.assertRaisesRegex(PySparkException, 'field "price"'):
+            attune.spark.embed(bad, model, out)
 
     def test_refusals_and_a_live_session_behind_them(self):
         with self.assertRaises(attune.InvalidArgument):
