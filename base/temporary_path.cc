@@ -1,11 +1,11 @@
 #include "base/temporary_path.h"
 
-#include <signal.h>
 #include <sys/types.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <charconv>
+#include <csignal>
 #include <filesystem>
 #include <system_error>
 

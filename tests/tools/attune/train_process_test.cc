@@ -189,6 +189,14 @@ TEST_F(TrainProcessTest, RollbackGoesToAndFro) {
   std::vector<std::string> other = Train(second);
   other.insert(other.end(), {"--epochs", "2"});
   const std::string second_version = Json::parse(Must(other))["version"];
+  const std::string part = WriteFile("cut.vectors", "ATTUNEVP");
+  const ProgramResult cut = Run({"publish", "--db", db(), "--model", second,
+                                 "--vectors", Path("cut.vectors")});
+  EXPECT_EQ(cut.exit_code, 1);
+  EXPECT_EQ(cut.errors,
+            StrCat("attune publish: \"", part,
+                   "\" is no part of vectors that a job has written\n"));
+  EXPECT_EQ(Run({"publish", "--db", db(), "--vectors", part}).exit_code, 2);
   Must({"publish", "--db", db(), "--model", second});
   EXPECT_EQ(Must({"publish", "--db", db(), "--rollback"}),
             StrCat("model ", first_version,
