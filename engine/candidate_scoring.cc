@@ -72,6 +72,11 @@ absl::StatusOr<Ranker::Scores> CandidateScoring::ScoreBest(
 
   std::span<double> match = context.workspace.Allocate<double>(count);
   std::copy(scores.match.begin(), scores.match.end(), match.begin());
+  if (!session.encoded.context.empty()) {
+    const float weight = ranker.model().config().fusion_weight;
+    for (int64_t i = 0; i < count; ++i)
+      match[i] += weight * scores.fusion(i, 0);
+  }
   std::span<int32_t> best = context.workspace.Allocate<int32_t>(fused);
   best = best.first(TopK(match, input.ids, best));
   std::vector<std::shared_ptr<const ModelItem>> items;

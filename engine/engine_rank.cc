@@ -256,10 +256,14 @@ absl::Status EngineImpl::Retrieve(ExecutionContext& context,
                           models_->Catalogue(context, served));
   const int64_t start_ns = MonotonicNs();
   const RetrievalFilter filter(query.request->policy(), seen);
+  const std::span<float> wanted =
+      context.workspace.Allocate<float>(user.session.user.size());
+  served.model().scorer().SearchVector(user.session.encoded, user.session.user,
+                                       wanted);
   ATTUNE_ASSIGN_OR_RETURN(
       Retrieved retrieved,
-      SearchCatalogue(context, *catalogue, served.model().scorer(),
-                      user.session.user, kRetrieve, filter));
+      SearchCatalogue(context, *catalogue, served.model().scorer(), wanted,
+                      kRetrieve, filter));
   served.costs().NoteRetrieval(MonotonicNs() - start_ns);
   candidates.retrieved = std::move(retrieved.ids);
   candidates.retrieved_views.assign(candidates.retrieved.begin(),

@@ -28,10 +28,11 @@ class CandidateDecoder {
                             std::span<const float> values, ConstMatrixView x,
                             MatrixView q) const;
 
-  /// What a request's context adds to the user vector and the context token,
-  /// [D], from its tokens (rows of the context table) and the vector [D] of its
-  /// text as ItemEncoder makes it (empty: there is none). Zero for none, and
-  /// where nothing was learned: an untrained one changes nothing.
+  /// What a request's context adds to the context token and, in the fusion, to
+  /// the user vector, [D], from its tokens (rows of the context table) and the
+  /// vector [D] of its text as ItemEncoder makes it (empty: there is none).
+  /// Zero for none, and where nothing was learned: an untrained one changes
+  /// nothing.
   void ContextVector(std::span<const float> values,
                      std::span<const int32_t> tokens,
                      std::span<const float> text, std::span<float> out) const;

@@ -93,14 +93,13 @@ absl::StatusOr<Scorer::Encoded> Scorer::Encode(
   MatrixView token = workspace.Matrix(1, config.width);
   decoder.ContextToken(values_, request.clock, request.user_tokens,
                        token.row_span(0));
+  std::span<float> moved;
   if (!request.context_tokens.empty() || !request.context_text.empty()) {
     // At the end, so that no kept row depends on it.
-    const std::span<float> moved = workspace.Allocate<float>(config.width);
+    moved = workspace.Allocate<float>(config.width);
     decoder.ContextVector(values_, request.context_tokens, request.context_text,
                           moved);
     AddInto(ConstMatrixView(moved.data(), {1, config.width}), token);
-    AddInto(ConstMatrixView(moved.data(), {1, config.width}),
-            MatrixView(user.data(), {1, config.width}));
   }
   ATTUNE_RETURN_IF_ERROR(
       decoder.AppendMemory(context, token, state.decoder(), rows));
@@ -109,6 +108,7 @@ absl::StatusOr<Scorer::Encoded> Scorer::Encode(
   Encoded encoded;
   encoded.memory_rows = rows + 1;
   encoded.now_ms = request.now_ms;
+  encoded.context = moved;
   if (timed) encoded.key_time_ms = times;  // the context token's time is now
   return encoded;
 }
@@ -133,6 +133,34 @@ void Scorer::Match(std::span<const float> user, ConstMatrixView x,
     float sum = 0;
     for (float value : partial) sum += value;
     match[c] = sum * scale;
+  }
+}
+
+void Scorer::AddContextMatch(const Encoded& encoded, ConstMatrixView x,
+                             FusionMode mode, MatrixView fusion) const {
+  if (encoded.context.empty() || mode == FusionMode::kNone) return;
+  std::span<const float> scale =
+      network_.layout().Vector(network_.task_scale(), values_);
+  for (int64_t c = 0; c < x.rows(); ++c) {
+    float match = 0;
+    Match(encoded.context, x.rows_slice(c, 1), {&match, 1});
+    fusion(c, 0) += match;
+    for (int64_t t = 1; t < fusion.cols(); ++t) {
+      fusion(c, t) += scale[t] * match;
+    }
+  }
+}
+
+void Scorer::SearchVector(const Encoded& encoded, std::span<const float> user,
+                          std::span<float> out) const {
+  std::copy(user.begin(), user.end(), out.begin());
+  if (encoded.context.empty() ||
+      network_.config().fusion_mode == FusionMode::kNone) {
+    return;
+  }
+  const float weight = network_.config().fusion_weight;
+  for (size_t d = 0; d < out.size(); ++d) {
+    out[d] += weight * encoded.context[d];
   }
 }
 
@@ -163,11 +191,21 @@ absl::Status Scorer::Fuse(ExecutionContext& context, const UserState& state,
         encoded.memory_rows, query_times, encoded.key_time_ms, z));
     context.stages.Lap(Stage::kDecode);
   }
+  std::span<const float> moved = user;
+  if (!encoded.context.empty()) {
+    const std::span<float> sum = workspace.Allocate<float>(user.size());
+    for (size_t d = 0; d < sum.size(); ++d) {
+      sum[d] = user[d] + encoded.context[d];
+    }
+    moved = sum;
+  }
   MatrixView input = workspace.Matrix(count, network_.fusion().input_width());
   network_.fusion().Concatenate(
-      z, ConstMatrixView(user.data(), {1, static_cast<int64_t>(user.size())}),
+      z, ConstMatrixView(moved.data(), {1, static_cast<int64_t>(moved.size())}),
       candidates.x, candidates.dense, input);
-  return network_.fusion().Forward(context, input, fusion);
+  ATTUNE_RETURN_IF_ERROR(network_.fusion().Forward(context, input, fusion));
+  AddContextMatch(encoded, candidates.x, mode, fusion);
+  return absl::OkStatus();
 }
 
 void Scorer::Logits(std::span<const float> match, ConstMatrixView fusion,

@@ -63,13 +63,15 @@ class Scorer {
   /// that of the window) and encodes the newest row with the request's time.
   /// new_x [events.size() - state.final_rows(), D]: item vectors of the events
   /// behind the final rows (a zero row for an item without vector); empty
-  /// windows take none. user [D] receives u, moved by the request's context if
-  /// it has one. Afterwards events.size() - 1 rows
+  /// windows take none. user [D] receives u. Afterwards events.size() - 1 rows
   /// are final and the state is ready for Score with the returned memory rows.
   struct Encoded {
     int64_t memory_rows = 0;
     std::span<const int64_t> key_time_ms;  ///< in the workspace; may be empty
     int64_t now_ms = 0;
+    /// c [D], in the workspace: what the request's context adds to u, in the
+    /// fusion alone. Empty: it has none.
+    std::span<const float> context;
   };
   absl::StatusOr<Encoded> Encode(ExecutionContext& context, UserState& state,
                                  std::span<const WindowEvent> events,
@@ -81,7 +83,19 @@ class Scorer {
   void Match(std::span<const float> user, ConstMatrixView x,
              std::span<float> match) const;
 
-  /// fusion [C, tasks] by the given mode (kNone: zeros).
+  /// What the context says of each candidate without the network, the match of
+  /// c in place of u, is added to fusion [C, tasks]: a part of it, and scaled
+  /// with it. Nothing without a context or by kNone.
+  void AddContextMatch(const Encoded& encoded, ConstMatrixView x,
+                       FusionMode mode, MatrixView fusion) const;
+
+  /// The vector [D] whose match is that of u and of the context with its weight
+  /// in the final score: what the best of a catalogue are found by.
+  void SearchVector(const Encoded& encoded, std::span<const float> user,
+                    std::span<float> out) const;
+
+  /// fusion [C, tasks] by the given mode (kNone: zeros), the context's match
+  /// included.
   absl::Status Fuse(ExecutionContext& context, const UserState& state,
                     const Encoded& encoded, std::span<const float> user,
                     const CandidateInput& candidates, FusionMode mode,

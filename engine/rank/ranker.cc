@@ -235,6 +235,8 @@ Ranker::Scores Ranker::Match(
     std::span<const std::shared_ptr<const ModelItem>> items,
     const ValueFormula* formula) const {
   Scores scores = Begun(context, session, items);
+  model_->scorer().AddContextMatch(session.encoded, scores.x,
+                                   model_->config().fusion_mode, scores.fusion);
   Finish(items, formula, scores);
   context.stages.Lap(Stage::kFuse);
   return scores;

@@ -65,7 +65,8 @@ class Ranker {
     MatrixView x;             ///< [C, D]
     MatrixView q;             ///< [C, D]
   };
-  /// The match term alone: fusion is zero, logits and score rest on the match.
+  /// The match term alone, that of a context included: the rest of the fusion
+  /// is zero.
   Scores Match(ExecutionContext& context, const Session& session,
                std::span<const std::shared_ptr<const ModelItem>> items,
                const ValueFormula* formula) const;

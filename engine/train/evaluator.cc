@@ -152,11 +152,17 @@ absl::Status Evaluator::RankOne(Worker& worker, const EvalCase& c,
       worker.order.assign(candidates.begin(), candidates.end());
     }
     const size_t keep = std::min<size_t>(options.rerank, worker.order.size());
+    std::span<const float> by = worker.match;
+    if (!encoded.context.empty()) {
+      const std::span<float> wanted = workspace.Allocate<float>(config.width);
+      scorer_.SearchVector(encoded, user, wanted);
+      worker.scores.resize(x_.rows());
+      scorer_.Match(wanted, x_, worker.scores);
+      by = worker.scores;
+    }
     std::nth_element(worker.order.begin(), worker.order.begin() + keep,
                      worker.order.end(), [&](int32_t a, int32_t b) {
-                       return worker.match[a] != worker.match[b]
-                                  ? worker.match[a] > worker.match[b]
-                                  : a < b;
+                       return by[a] != by[b] ? by[a] > by[b] : a < b;
                      });
     worker.order.resize(keep);
     const int64_t n = static_cast<int64_t>(keep);

@@ -61,16 +61,11 @@ constexpr WireField kPolicyFields[] = {
 constexpr WireMessage kPolicy = {"Policy", kPolicyFields};
 
 constexpr WireField kRankRequestFields[] = {
-    {1, "user_id", kOne, nullptr},
-    {2, "candidate_ids", kMany, nullptr},
-    {3, "candidates", kMany, &kItem},
-    {4, "inline_history", kOne, &kHistory},
-    {5, "context", kMany, &kFeature},
-    {6, "inline_user", kOne, &kUser},
-    {10, "model", kOne, nullptr},
-    {11, "policy", kOne, &kPolicy},
-    {14, "request_id", kOne, nullptr},
-    {15, "history_items", kMany, &kItem},
+    {1, "user_id", kOne, nullptr},     {2, "candidate_ids", kMany, nullptr},
+    {3, "candidates", kMany, &kItem},  {4, "inline_history", kOne, &kHistory},
+    {5, "context", kMany, &kFeature},  {6, "inline_user", kOne, &kUser},
+    {10, "model", kOne, nullptr},      {11, "policy", kOne, &kPolicy},
+    {14, "request_id", kOne, nullptr}, {15, "history_items", kMany, &kItem},
 };
 
 }  // namespace
