@@ -15,13 +15,15 @@ class PackageTest(unittest.TestCase):
         self.assertTrue((folder / "py.typed").exists())
         tree = ast.parse((folder / "_attune.pyi").read_text())
         functions = {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}
-        engine, = (n for n in tree.body if isinstance(n, ast.ClassDef))
-        methods = {n.name for n in engine.body if isinstance(n, ast.FunctionDef)}
-        self.assertEqual(functions, {n for n in dir(_attune)
-                                     if not n.startswith("_")
-                                     and callable(getattr(_attune, n))} - {"Engine"})
-        self.assertEqual(methods - {"__init__"},
-                         {n for n in dir(_attune.Engine) if not n.startswith("_")})
+        classes = {n.name: n for n in tree.body if isinstance(n, ast.ClassDef)}
+        self.assertEqual(functions | set(classes),
+                         {n for n in dir(_attune) if not n.startswith("_")
+                          and callable(getattr(_attune, n))})
+        for name, tree_of in classes.items():
+            methods = {n.name for n in tree_of.body if isinstance(n, ast.FunctionDef)}
+            self.assertEqual(methods - {"__init__"},
+                             {n for n in dir(getattr(_attune, name))
+                              if not n.startswith("_")})
 
     def test_everything_public_is_documented_and_typed(self):
         for name in attune.__all__:
