@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -78,6 +79,47 @@ TEST(Simulator, TruthDoesNotChangeTheEvents) {
   }
   EXPECT_EQ(truth.size() - 1, first_clicks.size());
   EXPECT_LE(truth.size() - 1, report.clicks);
+}
+
+TEST(Simulator, SearchesAddAQueryAndChangeNothingElse) {
+  SimulateOptions options = SmallShop(100);
+  MustRun(options);
+  const auto without = Lines(ReadText(options.out_dir + "/events.tsv"));
+  options.out_dir = MakeFolder();
+  options.searches = 0.4;
+  MustRun(options);
+  const auto with = Lines(ReadText(options.out_dir + "/events.tsv"));
+  ASSERT_EQ(with.size(), without.size());
+  EXPECT_EQ(with[0], without[0] + "\tquery");
+  std::map<std::string, std::string> text_of;  // titles and authors, lower case
+  for (const std::string& line : Lines(ReadText(BookshopPath()))) {
+    const auto item = nlohmann::json::parse(line);
+    std::string text = item["title"].get<std::string>() + " " +
+                       item["authors"].dump() + item["tags"].dump();
+    std::transform(text.begin(), text.end(), text.begin(), [](char c) {
+      return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    });
+    text_of[item["item_id"]] = text;
+  }
+  int clicks = 0, searched = 0, found = 0;
+  for (size_t i = 1; i < with.size(); ++i) {
+    ASSERT_EQ(with[i].substr(0, without[i].size() + 1), without[i] + "\t");
+    const auto fields = Fields(with[i]);
+    if (fields[5] != "1") continue;
+    ++clicks;
+    if (fields.size() < 10 || fields[9].empty()) continue;
+    ++searched;
+    const std::string& query = fields[9];
+    found += text_of[fields[1]].find(query.substr(0, query.find(' '))) !=
+             std::string::npos;
+  }
+  EXPECT_NEAR(static_cast<double>(searched) / clicks, 0.4, 0.06);
+  // Others of the page were clicked, too, and some words are mistyped.
+  EXPECT_GT(found, searched / 3);
+  options.out_dir = MakeFolder();
+  options.searches = 1.5;
+  EXPECT_EQ(Simulator::Create(options).status().code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 TEST(Simulator, ColumnsAreAsDocumented) {
