@@ -90,6 +90,34 @@ class RankTest(unittest.TestCase):
         self.assertEqual(ranking.item_ids, stored.item_ids)
         np.testing.assert_allclose(ranking.scores, stored.scores, atol=1e-4)
 
+    def test_a_context_moves_the_scores(self):
+        path = shop.folder()
+        attune.ingest(path / "db", schema={"columns": [
+            {"name": "query", "entity": "event", "type": "text",
+             "context": True}]})
+        with attune.open(path / "db", mode="owner") as db:
+            db.put_items(shop.items())
+            db.put_events({**event, "query": f"number {int(event['item_id'][1:])}"}
+                          for event in shop.events())
+        shop.train(path / "db", path / "model")
+        with attune.open(path / "db", mode="owner") as db:
+            db.publish(path / "model")
+            asked = {"k": 0, "candidates": shop.ITEMS, "now_ms": shop.NOW_MS}
+            context = {"query": "lamp number 6"}
+            found = db.rank("u02", context=context, **asked)
+            plain = db.rank("u02", **asked)
+            self.assertNotEqual(dict(zip(found.item_ids, found.scores)),
+                                dict(zip(plain.item_ids, plain.scores)))
+            many = db.rank_many(["u02"], context=context, **asked)
+            self.assertEqual(many[0].item_ids, found.item_ids)
+            for wrong, message in [
+                    ({"qurey": "lamp"}, r'"qurey" is unknown to the model; it '
+                     r'knows: "query" \(text\)'),
+                    ({"query": ["a", "b"]}, 'field "query": '),
+                    ({"query": {"a": 1}}, "context")]:
+                with self.assertRaisesRegex(attune.InvalidArgument, message):
+                    db.rank("u02", context=wrong, **asked)
+
     def test_tables_out(self):
         many = self.db.rank_many(["u01", "u02"], 3, now_ms=shop.NOW_MS)
         table = many.to_arrow()
