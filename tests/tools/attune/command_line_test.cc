@@ -171,6 +171,53 @@ TEST_F(CommandLineTest, EveryFieldOfARequestIsChecked) {
   }
 }
 
+TEST_F(CommandLineTest, EventColumnsBecomeContext) {
+  const std::string events =
+      WriteFile("e.tsv",
+                "user_id\titem_id\torder\tquery\ttab\tis_click\n"
+                "u\ti\t1\tsea tales\t1\t1\nu\ti\t2\tfang\t2\t0\n");
+  ProgramResult result = Run({"ingest", "--db", Path("db"), "--events", events,
+                              "--context", "query,tab:categorical"});
+  EXPECT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_THAT(result.output, HasSubstr("requests may carry: \"query\" (text), "
+                                       "\"tab\" (categorical)\n"));
+  // A wrong one is named, with what there is, and nothing changes.
+  result = Run({"ingest", "--db", Path("db"), "--context", "scene"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.errors,
+            "attune ingest: context: there is no event column \"scene\"; event "
+            "columns are: query, tab\n");
+  result = Run({"ingest", "--db", Path("db"), "--context", "is_click"});
+  EXPECT_THAT(result.errors, HasSubstr("says that \"click\" followed"));
+  result = Run({"ingest", "--db", Path("db"), "--context", "tab:number"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.errors, HasSubstr("unknown type \"number\""));
+  // Without files it changes the schema.
+  result = Run({"ingest", "--db", Path("db"), "--context", "tab:numeric"});
+  EXPECT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_THAT(result.output, HasSubstr("\"tab\" (numeric)"));
+
+  const std::pair<const char*, const char*> kBad[] = {
+      {"query", "--context \"query\": expected NAME=VALUE"},
+      {"scene=a",
+       "--context \"scene\": is no context; the database declares: \"query\" "
+       "(text), \"tab\" (numeric)"},
+      {"tab=home", "--context \"tab\": not a number (got \"home\")"},
+  };
+  for (const auto& [value, message] : kBad) {
+    result =
+        Run({"rank", "--db", Path("db"), "--user", "u", "--context", value});
+    EXPECT_EQ(result.exit_code, 1) << value;
+    EXPECT_EQ(result.errors, StrCat("attune rank: ", message, "\n"));
+  }
+  const std::string requests = WriteFile(
+      "r.jsonl", "{\"user_id\": \"u\", \"query\": \"sea\", \"tab\": \"x\"}\n");
+  result = Run({"bench", "--db", Path("db"), "--requests", requests});
+  EXPECT_EQ(result.errors, StrCat("attune bench: ", requests,
+                                  ":1: field \"tab\": not a number (got "
+                                  "\"x\")\n"));
+}
+
 TEST_F(CommandLineTest, AnIdIsAStringOrAWholeNumber) {
   for (const char* id : {"true", "7.0", "7e1"}) {
     const std::string items =
