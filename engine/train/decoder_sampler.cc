@@ -69,20 +69,17 @@ void DecoderSampler::Sample(const MatchBatch& rows, ConstMatrixView x,
     for (const Interaction& event : sequence.events) {
       scratch.excluded[event.item] = 1;
     }
-    // The last event may have a row too, which has no target.
-    const int64_t rows_with_target =
-        sequence.events.empty() ? 0
-                                : std::min(range.query_count, sequence.rows());
-    const int64_t targets =
-        std::max<int64_t>(rows_with_target - sequence.loss_begin, 0);
-    const int64_t draws =
-        std::min<int64_t>(options_.decoder_positions, targets);
-    for (int64_t draw = 0; draw < draws; ++draw) {
-      const int64_t row = range.query_begin + sequence.loss_begin +
-                          static_cast<int64_t>(rng.Below(targets));
-      if (rows.weight[row] > 0) {
-        SampleNext(rows, s, row, x, user, rng, scratch, out);
+    scratch.rows.clear();
+    for (int64_t i = 0; i < range.query_count; ++i) {
+      if (rows.weight[range.query_begin + i] > 0) {
+        scratch.rows.push_back(range.query_begin + i);
       }
+    }
+    const size_t draws = std::min(
+        static_cast<size_t>(options_.decoder_positions), scratch.rows.size());
+    for (size_t draw = 0; draw < draws; ++draw) {
+      const int64_t row = scratch.rows[rng.Below(scratch.rows.size())];
+      SampleNext(rows, s, row, x, user, rng, scratch, out);
     }
     for (const Interaction& event : sequence.events) {
       scratch.excluded[event.item] = 0;
@@ -155,7 +152,8 @@ void DecoderSampler::SampleNext(const MatchBatch& rows, size_t sequence,
         rng, scratch, group);
   group.weight = rows.weight[row];
   group.begin = static_cast<int64_t>(out.item.size());
-  AddCandidate(next.item, 1, 0, 0, rng, scratch, out);
+  // Items are their own active indices here.
+  AddCandidate(rows.target[row], 1, 0, 0, rng, scratch, out);
 
   // The hardest negatives of the match term, the user's own items left out.
   // Items that training has not seen are none: see ActiveItems.

@@ -33,6 +33,7 @@ class DecoderSampler {
   struct Scratch {
     ExampleFeatures::Scratch features;
     std::vector<Page> pages;
+    std::vector<int64_t> rows;  ///< of a sequence, with a target
     std::vector<float> match;
     std::vector<int32_t> order;
     std::vector<uint8_t> excluded;  // by item

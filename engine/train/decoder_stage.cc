@@ -56,6 +56,8 @@ absl::StatusOr<double> DecoderStage::Run(
     memory[s] = shard.context.workspace.Matrix(shard.rows.rows(), width);
     user[s] = shard.context.workspace.Matrix(shard.rows.rows(), width);
     Rng rng(seed + static_cast<uint64_t>(s));
+    shard.rows.Augment({.basket_weight = options_.decoder_basket_weight},
+                       identity_, rng);
     shard.status = step_.EncodeRows(shard.context, values, x, shard.rows,
                                     options_.decoder_match_dropout, rng,
                                     memory[s], user[s]);

@@ -32,7 +32,8 @@ absl::StatusOr<double> MatchStage::Run(std::span<const TrainingSequence> batch,
   Rng augment_rng(
       StreamSeed(options_.seed, 0, number, RandomUse::kAugmentation));
   for (TrainingShard& shard : shards) {
-    shard.rows.Augment({options_.event_dropout, options_.target_skip},
+    shard.rows.Augment({.event_dropout = options_.event_dropout,
+                        .target_skip = options_.target_skip},
                        active_.index(), augment_rng);
   }
   const int64_t active = items_.active_count();

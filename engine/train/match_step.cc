@@ -98,6 +98,11 @@ void MatchBatch::AddLast(const Network& network,
 
 void MatchBatch::Augment(const Augmentation& augmentation,
                          std::span<const int32_t> active, Rng& rng) {
+  for (size_t s = 0; s < sequences.size(); ++s) {
+    if (augmentation.basket_weight < 1) {
+      WeighBaskets(s, augmentation.basket_weight, active, rng);
+    }
+  }
   if (augmentation.event_dropout <= 0 && augmentation.target_skip <= 0) return;
   for (size_t s = 0; s < sequences.size(); ++s) {
     std::span<const Interaction> events = sequences[s].events;
@@ -111,6 +116,24 @@ void MatchBatch::Augment(const Augmentation& augmentation,
         target[row] = active[events[i + 2].item];
       }
     }
+  }
+}
+
+void MatchBatch::WeighBaskets(size_t sequence, float share,
+                              std::span<const int32_t> active, Rng& rng) {
+  const std::span<const Interaction> events = sequences[sequence].events;
+  const int64_t count = static_cast<int64_t>(events.size());
+  for (int64_t i = 0; i + 1 < count && !sequences[sequence].start; ++i) {
+    const int64_t row = ranges[sequence].query_begin + i;
+    if (events[i + 1].sort_key == events[i].sort_key) {
+      weight[row] *= share;
+      continue;
+    }
+    int64_t end = i + 2;
+    while (end < count && events[end].sort_key == events[i + 1].sort_key) ++end;
+    const Interaction& any =
+        events[i + 1 + static_cast<int64_t>(rng.Below(end - i - 1))];
+    if (any.positive && weight[row] > 0) target[row] = active[any.item];
   }
 }
 

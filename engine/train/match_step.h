@@ -66,6 +66,7 @@ struct MatchBatch {
   struct Augmentation {
     float event_dropout = 0;  ///< TrainOptions::event_dropout
     float target_skip = 0;    ///< TrainOptions::target_skip
+    float basket_weight = 1;  ///< TrainOptions::decoder_basket_weight
   };
 
   void Clear();
@@ -84,6 +85,9 @@ struct MatchBatch {
                std::span<const int32_t> active, Rng& rng);
 
  private:
+  // Rows of one sequence, see TrainOptions::decoder_basket_weight.
+  void WeighBaskets(size_t sequence, float share,
+                    std::span<const int32_t> active, Rng& rng);
   // The row of an empty history, as Scorer::Encode makes it.
   void AddStart(std::span<const int32_t> active,
                 std::span<const float> action_weights);

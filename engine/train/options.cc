@@ -53,6 +53,7 @@ const OptionTable<TrainOptions>& Table() {
           .Real("new_item_dropout", &O::new_item_dropout, 0, 0.95f)
           .Real("impression_weight", &O::impression_weight, 0, 1000)
           .Whole("decoder_positions", &O::decoder_positions, 1, 4096)
+          .Real("decoder_basket_weight", &O::decoder_basket_weight, -1, 1)
           .Whole("decoder_negatives", &O::decoder_negatives, 2, 4096)
           .Whole("hard_pool", &O::hard_pool, 2, 100'000)
           .Real("fusion_z_dropout", &O::fusion_z_dropout, 0, 0.95f)

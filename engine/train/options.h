@@ -69,6 +69,11 @@ struct TrainOptions {
   /// stage.
   float impression_weight = 1.0f;
   int decoder_positions = 4;  ///< targets per sequence and epoch
+  /// Weight of targets that came at the very time of the event before them:
+  /// lines of one basket. Below 1, the moment before a basket is asked for any
+  /// of its lines. Negative: 0 under the protocol last-basket, where no request
+  /// comes in the midst of one, else 1.
+  float decoder_basket_weight = -1;
   int decoder_negatives = 31;
   int hard_pool = 200;  ///< the hardest of the match term, drawn from
   float fusion_z_dropout = 0.25f;  ///< trains the mode without decoder too

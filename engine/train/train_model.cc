@@ -180,6 +180,10 @@ absl::StatusOr<TrainModelResult> Run(storage::Database& database,
   context.cancelled = options.cancelled;
   TrainOptions training = options.config.training;
   if (training.threads == 0) training.threads = AvailableCores();
+  if (training.decoder_basket_weight < 0) {
+    training.decoder_basket_weight =
+        options.split.protocol == Protocol::kLastBasket ? 0.0f : 1.0f;
+  }
   ATTUNE_RETURN_IF_ERROR(training.Validate());
   SplitOptions split_options = options.split;
   split_options.min_positives = training.min_positives;

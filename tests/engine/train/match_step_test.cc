@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "base/parallel.h"
@@ -191,6 +192,25 @@ TEST_F(MatchStepTest, ATargetWeighsWhatItsActionDoes) {
   weights_ = {0.0f};
   Reset();
   EXPECT_EQ(Loss(false), 0);
+}
+
+TEST_F(MatchStepTest, OnlyTheMomentBeforeABasketIsAskedForIt) {
+  // Baskets: 0, 3 | 5, 1, 3, 7. Of the second 5 is no positive.
+  const int64_t keys[] = {10, 10, 20, 20, 20, 20};
+  for (size_t i = 0; i < events_.size(); ++i) events_[i].sort_key = keys[i];
+  events_[2].positive = true;
+  std::set<int32_t> asked;
+  Rng rng(5);
+  for (int i = 0; i < 100; ++i) {
+    Reset();
+    batch_.Augment({.basket_weight = 0.25f}, active_, rng);
+    EXPECT_EQ(batch_.weight,
+              (std::vector<float>{0.25f, 1, 0.25f, 0.25f, 0.25f}));
+    EXPECT_EQ(batch_.target[0], 3);
+    EXPECT_EQ(batch_.target[2], 1);
+    asked.insert(batch_.target[1]);
+  }
+  EXPECT_EQ(asked, (std::set<int32_t>{1, 3, 5, 7}));
 }
 
 TEST_F(MatchStepTest, NothingIsDrawnWithoutAugmentation) {
