@@ -39,7 +39,14 @@ class FakeEngine : public Engine {
 
   absl::StatusOr<v1::RankResponse> Rank(const v1::RankRequest& request,
                                         const CallOptions& options) override {
-    Note("Rank " + request.user_id());
+    std::string note = "Rank " + request.user_id();
+    for (const v1::Feature& feature : request.context()) {
+      note += " " + feature.name() + "=" +
+              (feature.value().has_number()
+                   ? std::to_string(feature.value().number())
+                   : feature.value().text());
+    }
+    Note(note);
     if (Behaviour().rank) {
       absl::Status status = Behaviour().rank(request, options);
       if (!status.ok()) return status;

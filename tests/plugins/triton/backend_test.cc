@@ -128,7 +128,7 @@ class BackendTest : public ::testing::Test {
 TEST_F(BackendTest, FillsInTensorsWhereTheConfigurationHasNone) {
   ASSERT_EQ(Load(&model_), "");
   const Json config = Json::parse(model_.config);
-  EXPECT_THAT(config["input"], SizeIs(16));
+  EXPECT_THAT(config["input"], SizeIs(17));
   EXPECT_THAT(config["output"], SizeIs(10));
   EXPECT_EQ(config["input"][0]["optional"], true);
   EXPECT_EQ(config["input"][0]["allow_ragged_batch"], true);
@@ -188,6 +188,28 @@ TEST_F(BackendTest, ScoresComeInTheRequestsOrder) {
   EXPECT_EQ(scores[1], FakeScore("u", "b"));
   EXPECT_TRUE(std::isnan(scores[2]) && std::isnan(scores[3]));
   EXPECT_THAT(TakeCalls(), ElementsAre("RankIds u"));
+}
+
+TEST_F(BackendTest, GivesTheContextOn) {
+  ASSERT_EQ(Load(&model_), "");
+  TRITONBACKEND_Request request = Candidates("u", {"a", "b"});
+  request.inputs.push_back(
+      Texts("CONTEXT", {R"({"query": "sea tales", "depth": 2, "tab": null})"}));
+  EXPECT_EQ(Ask(&request), "");
+  EXPECT_THAT(TakeCalls(),
+              ElementsAre("Rank u depth=2.000000 query=sea tales"));
+
+  for (const auto& [text, message] :
+       {std::pair("sea", "input CONTEXT: is no JSON"),
+        std::pair("[1]", "input CONTEXT: must be a JSON object, not array"),
+        std::pair(
+            R"({"query": {}})",
+            "input CONTEXT: field \"query\" must be a number, a string or "
+            "a list of strings, not object")}) {
+    TRITONBACKEND_Request bad = Candidates("u", {"a"});
+    bad.inputs.push_back(Texts("CONTEXT", {text}));
+    EXPECT_THAT(Ask(&bad), HasSubstr(message));
+  }
 }
 
 TEST_F(BackendTest, ReadsAnInputThatComesInPieces) {
