@@ -23,6 +23,7 @@
 #include "tools/attune/evaluation_output.h"
 #include "tools/attune/open_engine.h"
 #include "tools/attune/option_values.h"
+#include "tools/attune/split_options.h"
 #include "tools/attune/stop_signal.h"
 
 namespace attune {
@@ -36,8 +37,7 @@ struct Arguments {
   std::string config;
   std::string from;
   std::string since;
-  std::string protocol = "leave-one-out";
-  int test_days = 0;
+  SplitArguments split;
   int epochs = 0;
   int threads = 0;
   uint64_t seed = 0;
@@ -86,9 +86,7 @@ absl::StatusOr<TrainModelOptions> MakeOptions(const Arguments& arguments) {
   if (arguments.epochs > 0) training.epochs = arguments.epochs;
   if (arguments.threads > 0) training.threads = arguments.threads;
   if (arguments.has_seed) training.seed = arguments.seed;
-  ATTUNE_ASSIGN_OR_RETURN(options.split.protocol,
-                          ParseProtocol(arguments.protocol));
-  options.split.test_days = arguments.test_days;
+  ATTUNE_ASSIGN_OR_RETURN(options.split, MakeSplit(arguments.split));
   options.resume = arguments.resume;
   return options;
 }
@@ -121,8 +119,8 @@ std::string ResumeCommand(const Arguments& arguments) {
   if (!arguments.since.empty()) {
     command += fmt::format(" --since {}", Quoted(arguments.since));
   }
-  if (arguments.protocol != Arguments().protocol) {
-    command += fmt::format(" --protocol {}", arguments.protocol);
+  if (arguments.split.protocol != SplitArguments().protocol) {
+    command += fmt::format(" --protocol {}", arguments.split.protocol);
   }
   if (!arguments.log.empty()) {
     command += fmt::format(" --log {}", Quoted(arguments.log));
@@ -130,8 +128,8 @@ std::string ResumeCommand(const Arguments& arguments) {
   const auto add = [&](std::string_view name, uint64_t value, bool given) {
     if (given) command += fmt::format(" {} {}", name, value);
   };
-  add("--test-days", static_cast<uint64_t>(arguments.test_days),
-      arguments.test_days > 0);
+  add("--test-days", static_cast<uint64_t>(arguments.split.test_days),
+      arguments.split.test_days > 0);
   add("--epochs", static_cast<uint64_t>(arguments.epochs),
       arguments.epochs > 0);
   add("--threads", static_cast<uint64_t>(arguments.threads),
@@ -232,16 +230,7 @@ void RegisterTrainCommand(CLI::App& app, SetExitCode set_exit_code) {
                    "With --from: train on events of this time and later only "
                    "(2026-11-22 or 2026-11-22T15:30:00Z)")
       ->needs(from);
-  command
-      ->add_option("--protocol", arguments->protocol,
-                   "How validation and test are cut off")
-      ->capture_default_str()
-      ->check(OneOf(ProtocolNames()));
-  command
-      ->add_option("--test-days", arguments->test_days,
-                   "Days that a time split tests on, and validates on before "
-                   "(default: a tenth of the time each)")
-      ->check(WholeNumber(1, 36500));
+  AddSplitOptions(*command, &arguments->split);
   command
       ->add_option("--epochs", arguments->epochs,
                    "Most epochs (default: the configuration's)")

@@ -20,6 +20,7 @@
 #include "tools/attune/console.h"
 #include "tools/attune/open_engine.h"
 #include "tools/attune/option_values.h"
+#include "tools/attune/split_options.h"
 #include "tools/attune/stop_signal.h"
 
 namespace attune {
@@ -32,8 +33,7 @@ struct Arguments {
   std::string output;
   std::string config;
   std::string space;
-  std::string protocol = "leave-one-out";
-  int test_days = 0;
+  SplitArguments split;
   int trials = TuneOptions().trials;
   int rungs = TuneOptions().rungs;
   int threads = 0;
@@ -98,9 +98,7 @@ absl::Status TuneDatabase(const Arguments& arguments) {
   ATTUNE_ASSIGN_OR_RETURN(const std::unique_ptr<storage::Database> database,
                           OpenDatabaseFollower(arguments.database));
   TrainModelOptions training;
-  ATTUNE_ASSIGN_OR_RETURN(training.split.protocol,
-                          ParseProtocol(arguments.protocol));
-  training.split.test_days = arguments.test_days;
+  ATTUNE_ASSIGN_OR_RETURN(training.split, MakeSplit(arguments.split));
   training.measure_only = true;
   const StopSignal stop;
   training.cancelled = stop.flag();
@@ -164,15 +162,7 @@ void RegisterTuneCommand(CLI::App& app, SetExitCode set_exit_code) {
   command->add_option("--space", arguments->space,
                       "What to vary, {\"training.dropout\": [0.1, 0.3], …} "
                       "(default: rates, dropouts, temperature, blocks)");
-  command
-      ->add_option("--protocol", arguments->protocol,
-                   "How validation and test are cut off")
-      ->capture_default_str()
-      ->check(OneOf(ProtocolNames()));
-  command
-      ->add_option("--test-days", arguments->test_days,
-                   "Days that a time split tests on (default: a tenth)")
-      ->check(WholeNumber(1, 36500));
+  AddSplitOptions(*command, &arguments->split);
   command
       ->add_option("--trials", arguments->trials,
                    "Configurations to try, the given one among them")

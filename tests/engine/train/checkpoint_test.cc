@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "tests/temporary_directory.h"
+
 namespace attune {
 namespace {
 
@@ -22,14 +24,6 @@ using ::testing::HasSubstr;
 
 class CheckpointTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = ::testing::TempDir() + "/attune_checkpoint_XXXXXX";
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    directory_ = name;
-    path_ = directory_ + "/state.ckpt";
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
   std::string ReadFile() const {
     std::ifstream file(path_, std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
@@ -46,7 +40,9 @@ class CheckpointTest : public ::testing::Test {
     ASSERT_TRUE(writer.Save(path_).ok());
   }
 
-  std::string directory_, path_;
+  TemporaryDirectory temporary_;
+  const std::string directory_ = temporary_.path();
+  const std::string path_ = temporary_.File("state.ckpt");
 };
 
 TEST_F(CheckpointTest, GivesBackWhatWasSaved) {

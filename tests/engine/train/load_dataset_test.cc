@@ -2,10 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <atomic>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +11,7 @@
 #include <vector>
 
 #include "storage/write_group.h"
+#include "tests/temporary_directory.h"
 
 namespace attune {
 namespace {
@@ -22,19 +21,12 @@ using ::testing::ElementsAre;
 class LoadDatasetTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string name = ::testing::TempDir() + "/attune_load_XXXXXX";
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    directory_ = name;
     storage::OpenOptions options;
     options.path = directory_ + "/db";
     options.create_if_missing = true;
     auto database = storage::Database::Open(options);
     ASSERT_TRUE(database.ok()) << database.status();
     database_ = std::move(*database);
-  }
-  void TearDown() override {
-    database_.reset();
-    std::filesystem::remove_all(directory_);
   }
 
   void Put(const std::string& item_id) {
@@ -63,7 +55,8 @@ class LoadDatasetTest : public ::testing::Test {
     return std::move(*dataset);
   }
 
-  std::string directory_;
+  TemporaryDirectory temporary_;
+  const std::string directory_ = temporary_.path();
   std::unique_ptr<storage::Database> database_;
   storage::WriteGroup group_;
   features::Schema schema_;

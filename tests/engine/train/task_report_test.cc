@@ -39,8 +39,15 @@ class TaskReportTest : public ::testing::Test {
                           .time_ms = time,
                           .sort_key = time};
         builder.AddInteraction(user, event);
-        builder.AddImpression(user, {good, bit, true, time + 1, time + 1});
-        builder.AddImpression(user, {bad, 0, true, time + 2, time + 2});
+        builder.AddImpression(user, {.item = good,
+                                     .followed = bit,
+                                     .has_time = true,
+                                     .time_ms = time + 1,
+                                     .sort_key = time + 1});
+        builder.AddImpression(user, {.item = bad,
+                                     .has_time = true,
+                                     .time_ms = time + 2,
+                                     .sort_key = time + 2});
       }
     }
     return std::move(builder).Build();

@@ -3,6 +3,7 @@
 #include "engine/train/train_model.h"
 
 #include <atomic>
+#include <filesystem>
 #include <string>
 
 #include "engine/train/evaluate_model.h"

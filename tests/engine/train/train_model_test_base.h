@@ -1,10 +1,8 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -13,6 +11,7 @@
 #include "engine/train/train_model.h"
 #include "storage/database.h"
 #include "storage/write_group.h"
+#include "tests/temporary_directory.h"
 
 namespace attune {
 
@@ -21,9 +20,6 @@ namespace attune {
 class TrainModelTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string name = ::testing::TempDir() + "/attune_train_XXXXXX";
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    directory_ = name;
     storage::OpenOptions options;
     options.path = directory_ + "/db";
     options.create_if_missing = true;
@@ -31,10 +27,6 @@ class TrainModelTest : public ::testing::Test {
     ASSERT_TRUE(database.ok()) << database.status();
     database_ = std::move(*database);
     Fill(0, 8);
-  }
-  void TearDown() override {
-    database_.reset();
-    std::filesystem::remove_all(directory_);
   }
 
   /// Events [begin, end) of 30 users of two tastes among 20 items, an hour
@@ -90,7 +82,8 @@ class TrainModelTest : public ::testing::Test {
     return result.ok() ? result->version : "";
   }
 
-  std::string directory_;
+  TemporaryDirectory temporary_;
+  const std::string directory_ = temporary_.path();
   std::unique_ptr<storage::Database> database_;
 };
 

@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <cmath>
 #include <filesystem>
@@ -12,6 +11,7 @@
 
 #include "base/strings.h"
 #include "engine/io/text_file.h"
+#include "tests/temporary_directory.h"
 
 namespace attune {
 namespace {
@@ -20,13 +20,6 @@ using ::testing::HasSubstr;
 
 class TuneTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = ::testing::TempDir() + "/attune_tune_XXXXXX";
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    directory_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
   TuneOptions Options() const {
     TuneOptions options;
     options.base = R"({"training": {"epochs": 27, "decoder_epochs": 9}})";
@@ -63,7 +56,8 @@ class TuneTest : public ::testing::Test {
         });
   }
 
-  std::string directory_;
+  TemporaryDirectory temporary_;
+  const std::string directory_ = temporary_.path();
   std::string data_ = "f00d";
   std::map<std::pair<int, int>, int> runs_;
 };
