@@ -23,7 +23,7 @@ HOUR_S = 3600.0
 # Training options with which a step draws nothing at random.
 QUIET = {name: 0 for name in (
     "dropout", "id_dropout", "event_dropout", "target_skip", "decoder_dropout",
-    "decoder_match_dropout", "fusion_z_dropout")}
+    "decoder_match_dropout", "new_item_dropout", "fusion_z_dropout")}
 
 
 def row(data, name, kind=torch.int64):

@@ -27,6 +27,7 @@ absl::Status CheckRepeatable(const TrainOptions& options) {
       {"target_skip", options.target_skip},
       {"decoder_dropout", options.decoder_dropout},
       {"decoder_match_dropout", options.decoder_match_dropout},
+      {"new_item_dropout", options.new_item_dropout},
       {"fusion_z_dropout", options.fusion_z_dropout}};
   for (const auto& [name, rate] : rates) {
     if (rate == 0) continue;
@@ -193,18 +194,15 @@ absl::Status TrainingCase::WriteMatch(const std::string& directory) {
 }
 
 absl::Status TrainingCase::WriteDecoder(const std::string& directory) {
-  const int64_t width = config_.model.width;
-  const int64_t items = set_->catalogue->size();
-  std::vector<float> x(static_cast<size_t>(items * width)), q(x.size());
-  const MatrixView x_view(x.data(), {items, width});
-  ATTUNE_RETURN_IF_ERROR(
-      ItemPass::EncodeAll(pool_, *network_, state_.values, *set_->catalogue,
-                          x_view, MatrixView(q.data(), {items, width})));
+  ATTUNE_ASSIGN_OR_RETURN(
+      std::vector<float> x,
+      ItemPass::EncodeTwice(pool_, *network_, state_.values, *set_->catalogue));
+  decoder_->SetItems(std::move(x));
   // NOLINTNEXTLINE(bugprone-unchecked-optional-access): Prepare made it
   const SequenceBatches::Batch batch = batches_->Epoch(1, 0).front();
   ATTUNE_ASSIGN_OR_RETURN(
       const double loss,
-      decoder_->Run(batch, 0, state_.values, x_view, shards_, pool_));
+      decoder_->Run(batch, 0, state_.values, shards_, pool_));
   ATTUNE_RETURN_IF_ERROR(WriteRowTensors(shards_, /*with_groups=*/true,
                                          directory + "/decoder.safetensors"));
   return WriteSums(decoder_->first_value(), network_->layout().size(), loss,

@@ -102,4 +102,21 @@ absl::Status ItemPass::EncodeAll(ThreadPool& pool, const Network& network,
   return FirstError(statuses);
 }
 
+absl::StatusOr<std::vector<float>> ItemPass::EncodeTwice(
+    ThreadPool& pool, const Network& network, std::span<const float> values,
+    const Catalogue& catalogue) {
+  const int64_t count = catalogue.size();
+  const int64_t width = network.config().width;
+  std::vector<float> x(static_cast<size_t>(2 * count * width));
+  std::vector<float> q(static_cast<size_t>(count * width));  // not wanted
+  const MatrixView both(x.data(), {2 * count, width});
+  const MatrixView queries(q.data(), {count, width});
+  ATTUNE_RETURN_IF_ERROR(EncodeAll(pool, network, values, catalogue,
+                                   both.rows_slice(0, count), queries));
+  ATTUNE_RETURN_IF_ERROR(EncodeAll(pool, network, values, catalogue,
+                                   both.rows_slice(count, count), queries,
+                                   Ids::kDropped));
+  return x;
+}
+
 }  // namespace attune

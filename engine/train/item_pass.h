@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "base/parallel.h"
 #include "engine/model/network.h"
 #include "engine/train/catalogue.h"
@@ -37,6 +38,10 @@ class ItemPass {
                                 std::span<const float> values,
                                 const Catalogue& catalogue, MatrixView x,
                                 MatrixView q, Ids ids = Ids::kUsed);
+  /// x [2 items, D]: the vectors of all, then with kDropped.
+  static absl::StatusOr<std::vector<float>> EncodeTwice(
+      ThreadPool& pool, const Network& network, std::span<const float> values,
+      const Catalogue& catalogue);
 
  private:
   struct Slice {

@@ -32,17 +32,7 @@ absl::Status NetworkEvaluator::SetWeights(std::span<const float> values) {
 absl::StatusOr<std::vector<float>> NetworkEvaluator::EncodeItemsTwice(
     std::span<const float> values) {
   ATTUNE_RETURN_IF_ERROR(SetWeights(values));
-  const int64_t count = data_.split->item_count();
-  const int64_t width = network_.config().width;
-  std::vector<float> x(2 * x_.size());
-  const MatrixView both(x.data(), {2 * count, width});
-  const MatrixView q(q_.data(), {count, width});  // scratch
-  ATTUNE_RETURN_IF_ERROR(ItemPass::EncodeAll(
-      pool_, network_, values, *data_.catalogue, both.rows_slice(0, count), q));
-  ATTUNE_RETURN_IF_ERROR(ItemPass::EncodeAll(
-      pool_, network_, values, *data_.catalogue, both.rows_slice(count, count),
-      q, ItemPass::Ids::kDropped));
-  return x;
+  return ItemPass::EncodeTwice(pool_, network_, values, *data_.catalogue);
 }
 
 absl::Status NetworkEvaluator::EncodeItems(std::span<const float> values) {

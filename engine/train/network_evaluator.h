@@ -26,7 +26,7 @@ class NetworkEvaluator {
 
   /// Vectors and query projections of all items with these weights.
   absl::Status EncodeItems(std::span<const float> values);
-  /// x [2N, D]: those of all items, then as if they had no ids.
+  /// ItemPass::EncodeTwice with these weights.
   absl::StatusOr<std::vector<float>> EncodeItemsTwice(
       std::span<const float> values);
   /// Evaluator::TestRanks with these weights.
