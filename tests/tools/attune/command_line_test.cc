@@ -118,8 +118,8 @@ TEST_F(CommandLineTest, UsageErrorsAreOneSentenceAndSayWhatIsMeant) {
        "attune bench: --arrivals requires --rate\nSee attune bench --help\n"},
       {{"train", "--db", db, "--out", "m", "--protocol", "time-splt"},
        "attune train: --protocol: \"time-splt\" is none of leave-one-out, "
-       "time-split, last-basket; did you mean \"time-split\"?\nSee attune "
-       "train --help\n"},
+       "time-split, last-basket, cold-items; did you mean "
+       "\"time-split\"?\nSee attune train --help\n"},
   };
   for (const auto& [arguments, errors] : kTable) {
     const ProgramResult result = Run(arguments);
