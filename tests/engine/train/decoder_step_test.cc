@@ -12,11 +12,11 @@ namespace attune {
 namespace {
 
 constexpr int kWidth = 8;
-constexpr int kItems = 7;
+constexpr int kDecoderItems = 7;
 constexpr int kRows = 5;
 constexpr int kDense = 3;
 
-ModelConfig TinyConfig() {
+ModelConfig DecoderConfig() {
   ModelConfig config;
   config.width = kWidth;
   config.heads = 2;
@@ -36,7 +36,7 @@ ModelConfig TinyConfig() {
   config.fusion_hidden = {6};
   config.dense_width = kDense;
   config.tasks = {"next", "click"};
-  config.item_count = kItems;
+  config.item_count = kDecoderItems;
   return config;
 }
 
@@ -45,7 +45,7 @@ ModelConfig TinyConfig() {
 class DecoderStepTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    network_ = std::make_unique<Network>(TinyConfig());
+    network_ = std::make_unique<Network>(DecoderConfig());
     const auto backend = *MakeBackend("reference");
     RunSerial([&] {
       ASSERT_TRUE(network_->Prepare(*backend, /*training=*/true).ok());
@@ -54,7 +54,7 @@ class DecoderStepTest : public ::testing::Test {
     values_.resize(static_cast<size_t>(network_->layout().size()));
     network_->layout().Initialize(rng, values_);
     for (float& value : values_) value += 0.1f * rng.Normal();
-    for (int i = 0; i < kItems * kWidth; ++i) x_.push_back(rng.Normal());
+    for (int i = 0; i < kDecoderItems * kWidth; ++i) x_.push_back(rng.Normal());
     for (int i = 0; i < kRows * kWidth; ++i) {
       memory_.push_back(rng.Normal());
       user_.push_back(rng.Normal());
@@ -96,7 +96,7 @@ class DecoderStepTest : public ::testing::Test {
     std::vector<float> ignored(values_.size());
     DecoderStep::Inputs inputs;
     inputs.values = values_;
-    inputs.x = ConstMatrixView(x_.data(), {kItems, kWidth});
+    inputs.x = ConstMatrixView(x_.data(), {kDecoderItems, kWidth});
     inputs.memory = ConstMatrixView(memory_.data(), {kRows, kWidth});
     inputs.user = ConstMatrixView(user_.data(), {kRows, kWidth});
     inputs.key_time_ms = times_;

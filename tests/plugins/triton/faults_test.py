@@ -31,6 +31,8 @@ BAD_REQUESTS = [
     ([USER, ("CANDIDATES", [['{"item_id": "x", "tags": [1]}']], "BYTES")], {},
      '"tags" must be a list of strings'),
     ([USER, ("USER_FEATURES", [["7"]], "BYTES")], {}, "USER_FEATURES"),
+    ([USER, ("CONTEXT", [["7"]], "BYTES")], {}, "CONTEXT"),
+    ([USER, ("CONTEXT", [['{"weather": "rain"}']], "BYTES")], {}, "weather"),
     ([("HISTORY_ACTIONS", [["click"]], "BYTES")], {}, "no HISTORY_IDS"),
     ([("HISTORY_IDS", [["b0001"]], "BYTES")], {}, "no HISTORY_ACTIONS"),
     ([("HISTORY_IDS", [["b0001", "b0002"]], "BYTES"),
