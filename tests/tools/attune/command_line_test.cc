@@ -87,11 +87,13 @@ TEST_F(CommandLineTest, UsageErrorsAreOneSentenceAndSayWhatIsMeant) {
   const std::pair<std::vector<std::string>, std::string> kTable[] = {
       {{"bogus"},
        "attune: there is no command \"bogus\"\nThe commands are ingest, train, "
-       "evaluate, publish, rank, batch, show, bench, snapshot, simulate.\nSee "
+       "tune, prune, evaluate, publish, rank, batch, show, bench, snapshot, "
+       "simulate.\nSee "
        "attune --help\n"},
       {{"rnak", "--db", db},
        "attune: there is no command \"rnak\"; did you mean \"rank\"?\nThe "
-       "commands are ingest, train, evaluate, publish, rank, batch, show, "
+       "commands are ingest, train, tune, prune, evaluate, publish, rank, "
+       "batch, show, "
        "bench, snapshot, simulate.\nSee attune --help\n"},
       {{"rank", "--db", db, "--usr", "u"},
        "attune rank: there is no option --usr; did you mean \"--user\"?\nSee "
